@@ -1,0 +1,156 @@
+"""Which address belongs to whom. The only place where addresses are decided.
+
+An address depends on its owner's index alone and never on how many owners there are, so that
+whatever is added later moves nothing that exists. The number in a name is the number in the
+address: with the defaults, datacentre 2 has the LAN 10.1.2.0/24 and the pods 10.130.0.0/16, and
+its worker 1 has 10.1.2.21 and the pods 10.130.21.0/24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv4Network
+
+from config.errors import ConfigurationError, Problem
+from config.schema import Datacentre, Fabric
+
+#: Hosts of a LAN: the gateway, the routers from 2, control planes from 11, workers from 21.
+GATEWAY_HOST = 1
+FIRST_ROUTER_HOST = 2
+FIRST_CONTROLPLANE_HOST = 11
+FIRST_WORKER_HOST = 21
+
+#: Hosts of the WAN: the way out, then the routers from 10.
+WAN_GATEWAY_HOST = 1
+FIRST_WAN_ROUTER_HOST = 10
+
+#: Routers a datacentre can have: each index reserves room for all of them on the shared networks.
+ROUTERS_PER_DATACENTRE = 2
+
+#: Node slots a datacentre's pod supernet has room for: one for each host of a /24 LAN.
+NODE_SLOT_BITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """The address plan of one fabric. Methods raise `ConfigurationError` where a range ends."""
+
+    fabric: Fabric
+
+    def lan(self, datacentre: Datacentre) -> IPv4Network:
+        """The datacentre's LAN: the one it names, or its share of `fabric.lans`."""
+        if datacentre.lan is not None:
+            return datacentre.lan
+        return self._block(
+            "fabric.lans", self.fabric.lans, self.fabric.lan_prefix_length, datacentre.index
+        )
+
+    def pods(self, datacentre: Datacentre) -> IPv4Network:
+        """The supernet of the datacentre's PodCIDRs."""
+        length = self.fabric.node_pods_prefix_length - NODE_SLOT_BITS
+        return self._block("fabric.pods", self.fabric.pods, length, datacentre.index)
+
+    def gateway(self, datacentre: Datacentre) -> IPv4Interface:
+        """The address that nodes use as their default gateway, whichever router holds it."""
+        return self._on_lan(datacentre, GATEWAY_HOST)
+
+    def router_on_lan(self, datacentre: Datacentre, number: int) -> IPv4Interface:
+        """Router `number` (from 1) on its LAN."""
+        return self._on_lan(datacentre, FIRST_ROUTER_HOST + number - 1)
+
+    def router_on_peering(self, datacentre: Datacentre, number: int) -> IPv4Interface:
+        """Router `number` on the network that joins the datacentres."""
+        slot = _router_slot(datacentre, number)
+        return self._host("fabric.peering", self.fabric.peering, slot)
+
+    def router_on_wan(self, datacentre: Datacentre, number: int) -> IPv4Interface:
+        """Router `number` on the network towards the internet."""
+        slot = FIRST_WAN_ROUTER_HOST + _router_slot(datacentre, number) - 1
+        return self._host("fabric.wan", self.fabric.wan, slot)
+
+    def wan_gateway(self) -> IPv4Interface:
+        """The routers' own default gateway."""
+        return self._host("fabric.wan", self.fabric.wan, WAN_GATEWAY_HOST)
+
+    def controlplane_hosts(self, datacentre: Datacentre) -> range:
+        """The LAN hosts of the datacentre's control planes."""
+        count = datacentre.nodes.controlplanes
+        return range(FIRST_CONTROLPLANE_HOST, FIRST_CONTROLPLANE_HOST + count)
+
+    def worker_hosts(self, datacentre: Datacentre) -> range:
+        """The LAN hosts of the datacentre's workers."""
+        return range(FIRST_WORKER_HOST, FIRST_WORKER_HOST + datacentre.nodes.workers)
+
+    def node(self, datacentre: Datacentre, host: int) -> IPv4Interface:
+        """The node at this host number of its LAN."""
+        return self._on_lan(datacentre, host)
+
+    def pod_cidr(self, datacentre: Datacentre, host: int) -> IPv4Network:
+        """The PodCIDR of the node at this host number: the same number within the supernet."""
+        if host >= 1 << NODE_SLOT_BITS:
+            raise _exhausted(
+                f"{_field(self.fabric, datacentre)}.nodes.workers",
+                datacentre.nodes.workers,
+                f"is more than the {(1 << NODE_SLOT_BITS) - FIRST_WORKER_HOST} "
+                "that a datacentre's pods have room for",
+                "spread the workers over more datacentres",
+            )
+        length = self.fabric.node_pods_prefix_length
+        return _nth_subnet(self.pods(datacentre), length, host)
+
+    def _on_lan(self, datacentre: Datacentre, host: int) -> IPv4Interface:
+        lan = self.lan(datacentre)
+        if host >= lan.num_addresses - 1:
+            field = _field(self.fabric, datacentre)
+            raise _exhausted(
+                f"{field}.lan" if datacentre.lan else "fabric.lan_prefix_length",
+                lan if datacentre.lan else self.fabric.lan_prefix_length,
+                f"has no host {host}, which {datacentre.name}'s routers and nodes need",
+                f"use a shorter prefix, or fewer nodes in {field}",
+            )
+        return IPv4Interface((lan.network_address + host, lan.prefixlen))
+
+    def _block(self, field: str, within: IPv4Network, length: int, index: int) -> IPv4Network:
+        if length < within.prefixlen or index >= 1 << (length - within.prefixlen):
+            room = max(0, (1 << max(0, length - within.prefixlen)) - 1)
+            raise _exhausted(
+                field,
+                within,
+                f"has room for {room} datacentres of a /{length} each, not for number {index}",
+                "use a shorter prefix, or fewer datacentres",
+            )
+        return _nth_subnet(within, length, index)
+
+    def _host(self, field: str, network: IPv4Network, host: int) -> IPv4Interface:
+        if host >= network.num_addresses - 1:
+            raise _exhausted(
+                field,
+                network,
+                f"has no host {host}, which a router needs",
+                "use a shorter prefix, or fewer datacentres",
+            )
+        return IPv4Interface((network.network_address + host, network.prefixlen))
+
+
+def positions(fabric: Fabric) -> Iterator[tuple[str, Datacentre]]:
+    """Each datacentre with its path in the configuration."""
+    for position, datacentre in enumerate(fabric.datacentres):
+        yield f"fabric.datacentres[{position}]", datacentre
+
+
+def _field(fabric: Fabric, wanted: Datacentre) -> str:
+    return next(field for field, datacentre in positions(fabric) if datacentre is wanted)
+
+
+def _router_slot(datacentre: Datacentre, number: int) -> int:
+    return (datacentre.index - 1) * ROUTERS_PER_DATACENTRE + number
+
+
+def _nth_subnet(network: IPv4Network, length: int, number: int) -> IPv4Network:
+    size = 1 << (network.max_prefixlen - length)
+    return IPv4Network((network.network_address + number * size, length))
+
+
+def _exhausted(field: str, value: object, reason: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError([Problem(field, value, reason, remedy)])

@@ -1,0 +1,158 @@
+"""The plan: every machine, address, AS number and session of a fabric, decided once.
+
+`make_plan` is pure and total: settings that `config.schema.load` has passed always have a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, IPv4Network
+
+from config.addressing import Addressing
+from config.asns import cluster_asn, router_asn
+from config.machines import (
+    PEERING_NETWORK,
+    WAN_NETWORK,
+    Nic,
+    Node,
+    Role,
+    Router,
+    Site,
+    lan_network,
+)
+from config.schema import Datacentre, Fabric, Settings, Timers
+from config.sessions import PEERING_PASSWORD, Session, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A fabric, complete. `sites` are in the order of their indexes.
+
+    `passwords` are TCP MD5 passwords by the name that sessions give; they are secrets.
+    """
+
+    cluster: str
+    lans: IPv4Network
+    pods: IPv4Network
+    services: IPv4Network
+    vips: IPv4Network
+    egress: IPv4Network
+    peering: IPv4Network
+    wan: IPv4Network
+    wan_gateway: IPv4Interface
+    node_pods_prefix_length: int
+    timers: Timers
+    pods_per_node: int
+    sites: tuple[Site, ...]
+    sessions: Mapping[str, tuple[Session, ...]]
+    passwords: Mapping[str, str] = field(repr=False)
+
+    @property
+    def routers(self) -> tuple[Router, ...]:
+        """All routers, datacentre by datacentre."""
+        return tuple(router for site in self.sites for router in site.routers)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes, datacentre by datacentre."""
+        return tuple(node for site in self.sites for node in site.nodes)
+
+
+def make_plan(settings: Settings) -> Plan:
+    """Decide everything that follows from the settings."""
+    fabric = settings.fabric
+    addressing = Addressing(fabric)
+    ordered = sorted(fabric.datacentres, key=lambda datacentre: datacentre.index)
+    sites = tuple(_site(fabric, addressing, datacentre) for datacentre in ordered)
+    passwords = _passwords(settings)
+    return Plan(
+        cluster=fabric.cluster,
+        lans=fabric.lans,
+        pods=fabric.pods,
+        services=fabric.services,
+        vips=fabric.vips,
+        egress=fabric.egress,
+        peering=fabric.peering,
+        wan=fabric.wan,
+        wan_gateway=addressing.wan_gateway(),
+        node_pods_prefix_length=fabric.node_pods_prefix_length,
+        timers=fabric.timers,
+        pods_per_node=fabric.twin.pods_per_node,
+        sites=sites,
+        sessions=sessions(
+            sites, full_mesh_limit=fabric.full_mesh_limit, passwords=passwords.keys()
+        ),
+        passwords=passwords,
+    )
+
+
+def _passwords(settings: Settings) -> dict[str, str]:
+    found = {
+        name: password.get_secret_value()
+        for name, password in settings.passwords.datacentres.items()
+    }
+    if settings.passwords.peering is not None:
+        found[PEERING_PASSWORD] = settings.passwords.peering.get_secret_value()
+    return found
+
+
+def _site(fabric: Fabric, addressing: Addressing, datacentre: Datacentre) -> Site:
+    numbers = range(1, datacentre.routers + 1)
+    return Site(
+        name=datacentre.name,
+        index=datacentre.index,
+        lan=addressing.lan(datacentre),
+        gateway=addressing.gateway(datacentre),
+        pods=addressing.pods(datacentre),
+        routers=tuple(_router(fabric, addressing, datacentre, number) for number in numbers),
+        nodes=_nodes(fabric, addressing, datacentre),
+    )
+
+
+def _router(fabric: Fabric, addressing: Addressing, datacentre: Datacentre, number: int) -> Router:
+    def mac(nic: int) -> str:
+        return _mac(_ROUTER, datacentre.index, number, nic)
+
+    return Router(
+        name=f"{datacentre.name}-router{number}",
+        datacentre=datacentre.name,
+        number=number,
+        asn=router_asn(fabric, datacentre),
+        lan=Nic(lan_network(datacentre.name), mac(0), addressing.router_on_lan(datacentre, number)),
+        wan=Nic(WAN_NETWORK, mac(1), addressing.router_on_wan(datacentre, number)),
+        peering=Nic(PEERING_NETWORK, mac(2), addressing.router_on_peering(datacentre, number)),
+    )
+
+
+def _nodes(fabric: Fabric, addressing: Addressing, datacentre: Datacentre) -> tuple[Node, ...]:
+    by_role = {
+        Role.CONTROLPLANE: addressing.controlplane_hosts(datacentre),
+        Role.WORKER: addressing.worker_hosts(datacentre),
+    }
+    return tuple(
+        Node(
+            name=f"{datacentre.name}-{role}{number}",
+            datacentre=datacentre.name,
+            role=role,
+            asn=cluster_asn(fabric, datacentre),
+            lan=Nic(
+                lan_network(datacentre.name),
+                _mac(_NODE, datacentre.index, host, 0),
+                addressing.node(datacentre, host),
+            ),
+            gateway=addressing.gateway(datacentre).ip,
+            pod_cidr=addressing.pod_cidr(datacentre, host),
+        )
+        for role, hosts in by_role.items()
+        for number, host in enumerate(hosts, start=1)
+    )
+
+
+_ROUTER, _NODE = 0x10, 0x20
+
+
+def _mac(kind: int, index: int, host: int, nic: int) -> str:
+    """A locally administered MAC (IEEE 802, the second bit of the first octet)."""
+    octets = (0x02, kind, index >> 8, index & 0xFF, host, nic)
+    return ":".join(f"{octet:02x}" for octet in octets)

@@ -1,0 +1,166 @@
+"""What must hold between settings, beyond each field on its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from ipaddress import IPv4Network
+
+from config import asns
+from config.addressing import Addressing, positions
+from config.errors import ConfigurationError, Problem
+from config.schema import Datacentre, Fabric, Settings
+
+#: The sizes of an etcd cluster that can lose members and keep a majority, and 1.
+CONTROLPLANE_COUNTS = (1, 3, 5)
+
+
+def problems(settings: Settings) -> list[Problem]:
+    """Every rule that the settings break, in the order of the rules below."""
+    fabric = settings.fabric
+    return [
+        *_duplicates(fabric),
+        *_ranges_that_end(fabric),
+        *_overlaps(fabric),
+        *_as_numbers(fabric),
+        *_controlplanes(fabric),
+        *_timers(fabric),
+        *_passwords(settings),
+    ]
+
+
+def _duplicates(fabric: Fabric) -> Iterator[Problem]:
+    for attribute in ("name", "index"):
+        seen: dict[object, str] = {}
+        for field, datacentre in positions(fabric):
+            value = getattr(datacentre, attribute)
+            if value in seen:
+                yield Problem(
+                    f"{field}.{attribute}",
+                    value,
+                    f"is already that of {seen[value]}",
+                    f"give each datacentre its own {attribute}",
+                )
+            seen.setdefault(value, field)
+
+
+def _ranges_that_end(fabric: Fabric) -> Iterator[Problem]:
+    """Asks the address plan for the outermost addresses of each datacentre."""
+    addressing = Addressing(fabric)
+    found: dict[str, Problem] = {}
+    for _, datacentre in positions(fabric):
+        for ask in _outermost(addressing, datacentre):
+            try:
+                ask()
+            except ConfigurationError as error:
+                for problem in error.problems:
+                    found.setdefault(problem.field, problem)
+    yield from found.values()
+
+
+def _outermost(addressing: Addressing, datacentre: Datacentre) -> Iterator[Callable[[], object]]:
+    on_router = (addressing.router_on_lan, addressing.router_on_peering, addressing.router_on_wan)
+    for question in on_router:
+        yield partial(question, datacentre, datacentre.routers)
+    yield partial(addressing.pods, datacentre)
+    for hosts in (addressing.controlplane_hosts(datacentre), addressing.worker_hosts(datacentre)):
+        if hosts:
+            yield partial(addressing.node, datacentre, hosts[-1])
+            yield partial(addressing.pod_cidr, datacentre, hosts[-1])
+
+
+def _overlaps(fabric: Fabric) -> Iterator[Problem]:
+    named = [
+        (f"fabric.{name}", getattr(fabric, name))
+        for name in ("pods", "services", "vips", "egress", "peering", "wan")
+    ]
+    if any(datacentre.lan is None for datacentre in fabric.datacentres):
+        named.append(("fabric.lans", fabric.lans))
+    lans = list(_lans(fabric))
+    yield from _overlapping(itertools.combinations(named, 2))
+    shared = [(field, network) for field, network in named if field != "fabric.lans"]
+    explicit = [(field, lan) for field, lan in lans if field.endswith(".lan")]
+    yield from _overlapping(itertools.product(explicit, shared))
+    drawn = [item for item in lans if item not in explicit]
+    yield from _overlapping(itertools.combinations(explicit, 2))
+    yield from _overlapping(itertools.product(explicit, drawn))
+
+
+_Named = tuple[str, IPv4Network]
+
+
+def _lans(fabric: Fabric) -> Iterator[_Named]:
+    addressing = Addressing(fabric)
+    for field, datacentre in positions(fabric):
+        with suppress(ConfigurationError):  # named by the rule on ranges that end
+            where = field if datacentre.lan is None else f"{field}.lan"
+            yield where, addressing.lan(datacentre)
+
+
+def _overlapping(pairs: Iterable[tuple[_Named, _Named]]) -> Iterator[Problem]:
+    for (field, network), (other_field, other) in pairs:
+        if network.overlaps(other):
+            yield Problem(
+                field, network, f"overlaps {other_field} {other}", "move one of them elsewhere"
+            )
+
+
+def _as_numbers(fabric: Fabric) -> Iterator[Problem]:
+    """A node's routes carry its AS; a router of the same AS would take them for its own."""
+    cluster_numbers: dict[int, str] = {}
+    for field, datacentre in positions(fabric):
+        own = datacentre.cluster_asn is not None
+        cluster_numbers.setdefault(
+            asns.cluster_asn(fabric, datacentre),
+            f"{field}.cluster_asn" if own else "fabric.asns.cluster",
+        )
+    reported: Counter[str] = Counter()
+    for field, datacentre in positions(fabric):
+        number = asns.router_asn(fabric, datacentre)
+        where = f"{field}.router_asn" if datacentre.router_asn else "fabric.asns.routers"
+        if number in cluster_numbers and not reported[where]:
+            reported[where] += 1
+            yield Problem(
+                where,
+                number,
+                f"is also {cluster_numbers[number]}",
+                "use different AS numbers for routers and cluster, or BGP drops the routes "
+                "as loops (RFC 4271, section 9.1.2)",
+            )
+
+
+def _controlplanes(fabric: Fabric) -> Iterator[Problem]:
+    count = sum(datacentre.nodes.controlplanes for datacentre in fabric.datacentres)
+    if count not in CONTROLPLANE_COUNTS:
+        yield Problem(
+            "fabric.datacentres[].nodes.controlplanes",
+            count,
+            "in all is no size for etcd",
+            "have 1, 3 or 5 in the whole fabric",
+        )
+
+
+def _timers(fabric: Fabric) -> Iterator[Problem]:
+    timers = fabric.timers
+    if timers.keepalive_time * 3 > timers.hold_time:
+        yield Problem(
+            "fabric.timers.keepalive_time",
+            timers.keepalive_time,
+            f"is more than a third of hold_time {timers.hold_time}",
+            f"write {timers.hold_time // 3} or less (RFC 4271, section 4.4)",
+        )
+
+
+def _passwords(settings: Settings) -> Iterator[Problem]:
+    names = [datacentre.name for datacentre in settings.fabric.datacentres]
+    for name in settings.passwords.datacentres:
+        if name not in names:
+            yield Problem(
+                f"passwords.datacentres.{name}",
+                None,
+                "is for no datacentre of the fabric",
+                f"use one of {', '.join(names)}",
+            )

@@ -1,0 +1,98 @@
+"""The scalar types of the schema: each refuses what could never work, and says what would."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Network, IPv6Network, NetmaskValueError, ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_core import PydanticCustomError
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+#: A datacentre's name begins the names of its machines, which are DNS labels of at most 63
+#: characters (RFC 1123, section 2.1); `-controlplane1` and the twin's `-pod100` must still fit.
+LONGEST_DATACENTRE_NAME = 32
+
+_RESERVED_ASNS = (
+    (0, 0, "reserved by RFC 7607"),
+    (23456, 23456, "AS_TRANS, reserved by RFC 6793"),
+    (64496, 64511, "for documentation, RFC 5398"),
+    (65535, 65535, "reserved by RFC 7300"),
+    (65536, 65551, "for documentation, RFC 5398"),
+    (65552, 131071, "reserved by IANA"),
+    (4294967295, 4294967295, "reserved by RFC 7300"),
+)
+
+
+def refusal(reason: str, remedy: str) -> PydanticCustomError:
+    """An error that carries its reason and its remedy separately through pydantic."""
+    return PydanticCustomError(
+        "refused", "{reason}: {remedy}", {"reason": reason, "remedy": remedy}
+    )
+
+
+def _dns_label(value: str) -> str:
+    if not _DNS_LABEL.fullmatch(value):
+        raise refusal(
+            "is not a DNS label",
+            "use lower-case letters, digits and hyphens, with no hyphen at either end",
+        )
+    if len(value) > LONGEST_DATACENTRE_NAME:
+        raise refusal(
+            f"is {len(value)} characters long",
+            f"use at most {LONGEST_DATACENTRE_NAME}, since machines' names begin with it",
+        )
+    return value
+
+
+def _usable_asn(value: int) -> int:
+    if not 0 <= value <= 4294967295:
+        raise refusal("is not an AS number", "use 1 to 4294967294 (RFC 6793)")
+    for first, last, why in _RESERVED_ASNS:
+        if first <= value <= last:
+            raise refusal(
+                f"is a reserved AS number ({why})",
+                "use a private one, 64512 to 65534 or 4200000000 to 4294967294 (RFC 6996)",
+            )
+    return value
+
+
+def _ipv4_network(value: object) -> IPv4Network:
+    if isinstance(value, IPv4Network):
+        return value
+    if not isinstance(value, str) or "/" not in value:
+        raise refusal("is not a prefix", "write an IPv4 prefix such as 10.1.0.0/16")
+    try:
+        network = ip_network(value, strict=False)
+    except (AddressValueError, NetmaskValueError, ValueError):
+        raise refusal("is not a prefix", "write an IPv4 prefix such as 10.1.0.0/16") from None
+    if isinstance(network, IPv6Network):
+        raise refusal("is IPv6, and this field takes IPv4", "write a prefix such as 10.1.0.0/16")
+    if str(network.network_address) != value.split("/", 1)[0]:
+        raise refusal("has bits set behind its prefix length", f"write {network}")
+    if not network.is_private and not network.is_global:
+        raise refusal("cannot be routed", "use a prefix of RFC 1918")
+    if network.is_multicast or network.is_loopback or network.is_link_local:
+        raise refusal("cannot be given to machines", "use a prefix of RFC 1918")
+    return network
+
+
+def _password(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not 1 <= len(text) <= 80:
+        raise refusal("has the wrong length", "use 1 to 80 characters (RFC 2385, section 4.5)")
+    if not re.fullmatch(r"[!#-~]+", text):
+        raise refusal(
+            "has characters that configuration files cannot carry",
+            "use printable ASCII without spaces and double quotes",
+        )
+    return value
+
+
+DnsLabel = Annotated[str, AfterValidator(_dns_label)]
+Asn = Annotated[int, AfterValidator(_usable_asn)]
+Prefix = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
+Password = Annotated[SecretStr, AfterValidator(_password)]
+Seconds = Annotated[int, Field(ge=1, le=65535)]

@@ -1,0 +1,182 @@
+"""The stack's configuration: every setting has a default and can be overridden on its own.
+
+Models only: `config.load` is the way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+)
+
+from config.scalars import Asn, DnsLabel, Password, Prefix, Seconds, refusal
+
+
+class Strict(BaseModel):
+    """Frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Substrate(StrEnum):
+    """What the plan is built on."""
+
+    TWIN = "twin"
+    LIBVIRT = "libvirt"
+
+
+class Nodes(Strict):
+    """How many Talos nodes a datacentre has, by role."""
+
+    controlplanes: int = Field(default=0, ge=0, le=9)
+    workers: int = Field(default=0, ge=0, le=1000)
+
+
+class Datacentre(Strict):
+    """One datacentre. Whatever is left out follows from its index."""
+
+    name: DnsLabel
+    index: int = Field(ge=1)
+    lan: Prefix | None = None
+    routers: int = Field(default=1, ge=1, le=2)
+    nodes: Nodes
+    router_asn: Asn | None = None
+    cluster_asn: Asn | None = None
+
+
+PER_DATACENTRE: Literal["per-datacentre"] = "per-datacentre"
+
+
+def _asn_choice(value: object) -> object:
+    if value == PER_DATACENTRE:
+        return value
+    if isinstance(value, str) and not value.isdigit():
+        raise refusal("is not an AS number", f"write a number, or {PER_DATACENTRE}")
+    return _ASN.validate_python(value)
+
+
+_ASN: TypeAdapter[int] = TypeAdapter(Asn)
+AsnChoice = Annotated[int | Literal["per-datacentre"], PlainValidator(_asn_choice)]
+
+
+class Asns(Strict):
+    """The AS numbers of routers and nodes.
+
+    A number is shared by all datacentres, which makes the sessions between routers iBGP.
+    `per-datacentre` gives each its own from the 32-bit private range (RFC 6996).
+    """
+
+    routers: AsnChoice = 65000
+    cluster: AsnChoice = 65001
+
+
+class Timers(Strict):
+    """BGP's timers, in seconds, for both ends of every session."""
+
+    hold_time: Annotated[int, Field(ge=3, le=65535)] = 9
+    keepalive_time: Seconds = 3
+    connect_delay_time: Seconds = 1
+    connect_retry_time: Seconds = 5
+    graceful_restart_time: Annotated[int, Field(ge=1, le=4095)] = 120
+
+
+class Passwords(Strict):
+    """TCP MD5 passwords (RFC 2385). A session without one is not signed."""
+
+    peering: Password | None = None
+    datacentres: dict[str, Password] = Field(default_factory=dict)
+
+
+class Twin(Strict):
+    """What only the twin needs to know."""
+
+    pods_per_node: int = Field(default=1, ge=1, le=100)
+
+
+def _plain_number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _spell_out_nodes(item: object, *, first: bool, cluster_has_controlplanes: bool) -> object:
+    count = 2 if item is None else _plain_number(item)
+    if count is None:
+        return item
+    if first and not cluster_has_controlplanes and count >= 1:
+        return {"controlplanes": 1, "workers": count - 1}
+    return {"workers": count}
+
+
+def _declares_controlplanes(item: object) -> bool:
+    nodes = item.get("nodes") if isinstance(item, Mapping) else None
+    return isinstance(nodes, Mapping) and bool(nodes.get("controlplanes"))
+
+
+def _spell_out_datacentres(value: object) -> object:
+    """`3` is three datacentres; a number of nodes is that many workers.
+
+    The cluster needs a control plane somewhere: where no datacentre asks for one, the first of
+    the list turns its first node into it.
+    """
+    count = _plain_number(value)
+    if count is not None:
+        if count < 1:
+            raise refusal("is no fabric", "write 1 or more, or a list of datacentres")
+        value = [{} for _ in range(count)]
+    if not isinstance(value, list | tuple):
+        raise refusal("is neither a number nor a list", "write datacentres: 2, or a list of them")
+    has_controlplanes = any(_declares_controlplanes(item) for item in value)
+    spelt: list[object] = []
+    for position, item in enumerate(value):
+        if not isinstance(item, Mapping):
+            spelt.append(item)
+            continue
+        index = item.get("index", position + 1)
+        nodes = _spell_out_nodes(
+            item.get("nodes"), first=position == 0, cluster_has_controlplanes=has_controlplanes
+        )
+        spelt.append({"name": f"dc{index}", **item, "index": index, "nodes": nodes})
+    return spelt
+
+
+Datacentres = Annotated[
+    tuple[Datacentre, ...], BeforeValidator(_spell_out_datacentres), Field(min_length=1)
+]
+
+
+class Fabric(Strict):
+    """The whole network: its ranges, its datacentres, and how they speak BGP."""
+
+    cluster: DnsLabel = "underlay"
+    datacentres: Datacentres = Field(default=2, validate_default=True)  # the short form, spelt out
+
+    lans: Prefix = IPv4Network("10.1.0.0/16")
+    lan_prefix_length: int = Field(default=24, ge=16, le=29)
+    pods: Prefix = IPv4Network("10.128.0.0/9")
+    node_pods_prefix_length: int = Field(default=24, ge=16, le=28)
+    services: Prefix = IPv4Network("10.96.0.0/12")
+    vips: Prefix = IPv4Network("10.112.0.0/16")
+    egress: Prefix = IPv4Network("10.113.0.0/16")
+    peering: Prefix = IPv4Network("172.30.0.0/22")
+    wan: Prefix = IPv4Network("172.31.0.0/22")
+
+    asns: Asns = Asns()
+    timers: Timers = Timers()
+    full_mesh_limit: int = Field(default=6, ge=2)
+    twin: Twin = Twin()
+
+
+class Settings(Strict):
+    """All that a stack's configuration says."""
+
+    fabric: Fabric = Fabric()
+    passwords: Passwords = Passwords()

@@ -1,0 +1,148 @@
+"""Who speaks BGP with whom. The only place where sessions are decided.
+
+Nodes peer with every router of their own datacentre. Routers of one AS are a full mesh while they
+are few; beyond `full_mesh_limit`, two of them reflect for the others (RFC 4456). Routers of
+different ASes are always a full mesh: eBGP has no reflectors.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+
+from config.machines import Node, Router, Site
+
+#: Reflectors of an AS: a second one, so that losing the first loses nothing.
+REFLECTORS = 2
+
+
+class SessionKind(StrEnum):
+    """What the neighbor is."""
+
+    ROUTER = "router"
+    NODE = "node"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One machine's end of a BGP session.
+
+    `neighbor_name` is the machine at the other end. `neighbor_is_client` says that this end
+    reflects for it. `password` names an entry of the plan's passwords, or is None.
+    """
+
+    neighbor_name: str
+    neighbor_kind: SessionKind
+    neighbor: IPv4Address
+    neighbor_asn: int
+    local_address: IPv4Address
+    local_asn: int
+    neighbor_is_client: bool = False
+    password: str | None = None
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether this is iBGP."""
+        return self.local_asn == self.neighbor_asn
+
+
+#: The entry of the passwords that sessions between routers use.
+PEERING_PASSWORD = "peering"  # the name of an entry, not a password
+
+
+def sessions(
+    sites: Sequence[Site], *, full_mesh_limit: int, passwords: Iterable[str]
+) -> Mapping[str, tuple[Session, ...]]:
+    """Every machine's sessions by the machine's name, both ends of each."""
+    signed = frozenset(passwords)
+    ends: defaultdict[str, list[Session]] = defaultdict(list)
+    _between_routers(ends, sites, full_mesh_limit, signed)
+    for site in sites:
+        for router in site.routers:
+            for node in site.nodes:
+                password = site.name if site.name in signed else None
+                ends[router.name].append(_router_to_node(router, node, password))
+                ends[node.name].append(_node_to_router(node, router, password))
+    return {name: tuple(found) for name, found in ends.items()}
+
+
+def reflectors(routers: Sequence[Router], full_mesh_limit: int) -> frozenset[str]:
+    """The names of the reflectors among the routers of one AS; none while a full mesh will do.
+
+    The first router of each datacentre comes before the second of any, so that the two are in
+    different datacentres where there are two; and lower indexes come first, so that what is added
+    later changes no reflector.
+    """
+    if len(routers) <= full_mesh_limit:
+        return frozenset()
+    by_number = sorted(routers, key=lambda router: router.number)
+    return frozenset(router.name for router in by_number[:REFLECTORS])
+
+
+def _between_routers(
+    ends: defaultdict[str, list[Session]],
+    sites: Sequence[Site],
+    full_mesh_limit: int,
+    signed: frozenset[str],
+) -> None:
+    routers = [router for site in sorted(sites, key=_index) for router in site.routers]
+    by_asn: defaultdict[int, list[Router]] = defaultdict(list)
+    for router in routers:
+        by_asn[router.asn].append(router)
+    reflecting = {asn: reflectors(group, full_mesh_limit) for asn, group in by_asn.items()}
+    password = PEERING_PASSWORD if PEERING_PASSWORD in signed else None
+    for local in routers:
+        hubs = reflecting[local.asn]
+        for other in routers:
+            same_asn = local.asn == other.asn
+            reflected = same_asn and hubs and local.name not in hubs and other.name not in hubs
+            if other is local or reflected:
+                continue
+            is_client = same_asn and local.name in hubs and other.name not in hubs
+            ends[local.name].append(_router_to_router(local, other, is_client, password))
+
+
+def _index(site: Site) -> int:
+    return site.index
+
+
+def _router_to_router(
+    local: Router, other: Router, is_client: bool, password: str | None
+) -> Session:
+    return Session(
+        neighbor_name=other.name,
+        neighbor_kind=SessionKind.ROUTER,
+        neighbor=other.peering.address.ip,
+        neighbor_asn=other.asn,
+        local_address=local.peering.address.ip,
+        local_asn=local.asn,
+        neighbor_is_client=is_client,
+        password=password,
+    )
+
+
+def _router_to_node(router: Router, node: Node, password: str | None) -> Session:
+    return Session(
+        neighbor_name=node.name,
+        neighbor_kind=SessionKind.NODE,
+        neighbor=node.lan.address.ip,
+        neighbor_asn=node.asn,
+        local_address=router.lan.address.ip,
+        local_asn=router.asn,
+        password=password,
+    )
+
+
+def _node_to_router(node: Node, router: Router, password: str | None) -> Session:
+    return Session(
+        neighbor_name=router.name,
+        neighbor_kind=SessionKind.ROUTER,
+        neighbor=router.lan.address.ip,
+        neighbor_asn=router.asn,
+        local_address=node.lan.address.ip,
+        local_asn=node.asn,
+        password=password,
+    )
