@@ -1,0 +1,5 @@
+"""Where `pulumi up` begins."""
+
+from program import main
+
+main()

@@ -1,0 +1,64 @@
+"""Speaks to a running BIRD over its control socket, as `birdc` does (BIRD manual, section 4)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+#: How long BIRD may take over one command.
+_LIMIT_SECONDS = 10.0
+
+
+class BirdError(RuntimeError):
+    """BIRD refused a command, or does not answer."""
+
+
+def ask(control_socket: Path, command: str) -> list[str]:
+    """Send one command; the lines of the answer without their codes.
+
+    Raises `BirdError` with BIRD's words for codes 8000 to 9999, which are errors.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_LIMIT_SECONDS)
+            connection.connect(str(control_socket))
+            with connection.makefile("rw", encoding="utf-8", newline="\n") as stream:
+                _answer(stream)  # the greeting
+                stream.write(f"{command}\n")
+                stream.flush()
+                code, lines = _answer(stream)
+    except OSError as error:
+        raise BirdError(
+            f"BIRD does not answer at {control_socket}: {error.strerror or error}"
+        ) from None
+    if code >= 8000:
+        raise BirdError("; ".join(lines))
+    return lines
+
+
+def sessions(control_socket: Path) -> dict[str, str]:
+    """The state of each BGP session by its neighbor's address, in RFC 4271's words."""
+    found: dict[str, str] = {}
+    state = ""
+    for line in ask(control_socket, "show protocols all"):
+        key, _, value = line.strip().partition(":")
+        if key == "BGP state":
+            state = value.strip()
+        elif key == "Neighbor address":
+            found[value.strip()] = state
+    return found
+
+
+def _answer(stream: Iterable[str]) -> tuple[int, list[str]]:
+    """Lines are `CODE-text`, ` text` (the same code) and, last, `CODE text`."""
+    lines: list[str] = []
+    for line in stream:
+        text = line.rstrip("\n")
+        if text.startswith("+"):  # asynchronous messages are not part of the answer
+            continue
+        continued = text.startswith(" ")
+        lines.append(text[1:] if continued else text[5:])
+        if not continued and text[4:5] == " ":
+            return int(text[:4]), [found for found in lines if found]
+    raise BirdError("BIRD closed the connection in the middle of an answer")

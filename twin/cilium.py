@@ -1,0 +1,159 @@
+"""What Cilium's BGP control plane makes of its resources, as a GoBGP configuration.
+
+Follows Cilium 1.19 and 1.20 (https://docs.cilium.io, BGP Control Plane): the first
+CiliumBGPClusterConfig whose selector matches counts, a peer without its CiliumBGPPeerConfig is
+left out, and a family announces what the advertisements of its selector name, else nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import cast
+
+from twin.gobgp import Neighbor, Speaker
+
+Manifest = Mapping[str, object]
+
+#: The defaults of CiliumBGPPeerConfig's fields (its CRD).
+_PEER_PORT = 179
+_TIMERS = {"connectRetryTimeSeconds": 120, "holdTimeSeconds": 90, "keepAliveTimeSeconds": 30}
+_RESTART_TIME = 120
+
+
+class TranslationError(ValueError):
+    """The resources ask for what Cilium, or the twin, would not do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The cluster's Cilium resources, as far as a node of one datacentre can see them."""
+
+    cluster_configs: tuple[Manifest, ...]
+    peer_configs: tuple[Manifest, ...]
+    advertisements: tuple[Manifest, ...]
+    secrets: tuple[Manifest, ...]
+
+
+def resources(manifests: Iterable[Manifest]) -> Resources:
+    """The manifests by what they are."""
+    by_kind: defaultdict[object, list[Manifest]] = defaultdict(list)
+    for manifest in manifests:
+        by_kind[manifest.get("kind")].append(manifest)
+    return Resources(
+        cluster_configs=tuple(by_kind["CiliumBGPClusterConfig"]),
+        peer_configs=tuple(by_kind["CiliumBGPPeerConfig"]),
+        advertisements=tuple(by_kind["CiliumBGPAdvertisement"]),
+        secrets=tuple(by_kind["Secret"]),
+    )
+
+
+def speaker(
+    resources: Resources,
+    *,
+    labels: Mapping[str, str],
+    address: IPv4Address,
+    pod_cidr: IPv4Network,
+) -> Speaker | None:
+    """What the agent on a node with these labels does, or None where no resource selects it."""
+    matching = [
+        config
+        for config in resources.cluster_configs
+        if _selects(_mapping(config, "spec", "nodeSelector"), labels)
+    ]
+    if not matching:
+        return None
+    instances = cast("Sequence[Manifest]", _mapping(matching[0], "spec").get("bgpInstances", ()))
+    if len(instances) != 1:
+        raise TranslationError(
+            f"{_name(matching[0])} has {len(instances)} bgpInstances, and the twin runs one a node"
+        )
+    instance = instances[0]
+    local_asn = cast(int, instance.get("localASN", 0))
+    neighbors: list[Neighbor] = []
+    announces = False
+    for peer in cast("Sequence[Manifest]", instance.get("peers", ())):
+        config = _peer_config(resources, peer)
+        if config is not None:
+            neighbors.append(_neighbor(peer, config, local_asn, resources.secrets))
+            announces = announces or _announces_pod_cidr(config, resources.advertisements)
+    return Speaker(
+        asn=local_asn,
+        router_id=address,
+        listen_port=cast("int | None", instance.get("localPort")),
+        neighbors=tuple(neighbors),
+        prefixes=(pod_cidr,) if announces else (),
+    )
+
+
+def _neighbor(
+    peer: Manifest, config: Manifest, local_asn: int, secrets: Sequence[Manifest]
+) -> Neighbor:
+    timers = {**_TIMERS, **cast("dict[str, int]", _mapping(config, "spec", "timers"))}
+    restart = _mapping(config, "spec", "gracefulRestart")
+    restart_time = cast(int, restart.get("restartTimeSeconds", _RESTART_TIME))
+    port = _mapping(config, "spec", "transport").get("peerPort", _PEER_PORT)
+    return Neighbor(
+        address=IPv4Address(str(peer["peerAddress"])),
+        asn=cast(int, peer.get("peerASN", 0)),
+        local_asn=local_asn,
+        port=cast(int, port),
+        hold_time=timers["holdTimeSeconds"],
+        keepalive_time=timers["keepAliveTimeSeconds"],
+        connect_retry_time=timers["connectRetryTimeSeconds"],
+        restart_time=restart_time if restart.get("enabled") else None,
+        password=_password(_mapping(config, "spec").get("authSecretRef"), secrets),
+    )
+
+
+def _peer_config(resources: Resources, peer: Manifest) -> Manifest | None:
+    wanted = _mapping(peer, "peerConfigRef").get("name")
+    return next((config for config in resources.peer_configs if _name(config) == wanted), None)
+
+
+def _announces_pod_cidr(config: Manifest, advertisements: Sequence[Manifest]) -> bool:
+    families = cast("Sequence[Manifest]", _mapping(config, "spec").get("families", ()))
+    return any(
+        entry.get("advertisementType") == "PodCIDR"
+        for family in families
+        if family.get("afi") == "ipv4" and family.get("advertisements") is not None
+        for advertisement in advertisements
+        if _selects(_mapping(family, "advertisements"), _labels(advertisement))
+        for entry in cast(
+            "Sequence[Manifest]", _mapping(advertisement, "spec").get("advertisements", ())
+        )
+    )
+
+
+def _password(reference: object, secrets: Sequence[Manifest]) -> str | None:
+    """A secret that is not there leaves the session unsigned, as Cilium does."""
+    for secret in secrets:
+        if _name(secret) == reference:
+            return str(_mapping(secret, "stringData")["password"])
+    return None
+
+
+def _selects(selector: Manifest, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector matches. Only `matchLabels` is in the rendered resources."""
+    unknown = selector.keys() - {"matchLabels"}
+    if unknown:
+        raise TranslationError(f"selectors with {', '.join(sorted(unknown))} are not in the twin")
+    wanted = cast("Mapping[str, str]", selector.get("matchLabels", {}))
+    return all(labels.get(label) == value for label, value in wanted.items())
+
+
+def _labels(manifest: Manifest) -> Mapping[str, str]:
+    return cast("Mapping[str, str]", _mapping(manifest, "metadata", "labels"))
+
+
+def _name(manifest: Manifest) -> object:
+    return _mapping(manifest, "metadata").get("name")
+
+
+def _mapping(manifest: Manifest, *path: str) -> Manifest:
+    """The mapping at a path, empty where there is none."""
+    for part in path:
+        manifest = cast(Manifest, manifest.get(part) or {})
+    return manifest

@@ -1,0 +1,137 @@
+"""What OpenWrt's firewall makes of /etc/config/firewall, as nftables.
+
+Follows fw4 (https://openwrt.org/docs/guide-user/firewall/firewall_configuration): a packet is
+judged by the zone of the interface it comes by, forwarding is per pair of zones, a masquerading
+zone rewrites sources on the way out and drops invalid packets unless `masq_allow_invalid` is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from twin.uci import Section, parse
+
+#: fw4's own name for its table, so that what users know works: `nft list table inet fw4`.
+TABLE = "inet fw4"
+
+_VERDICTS = {"ACCEPT": "accept", "REJECT": "reject", "DROP": "drop"}
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone with the devices of its networks."""
+
+    name: str
+    devices: tuple[str, ...]
+    section: Section
+
+    @property
+    def interfaces(self) -> str:
+        """The devices as an nftables set."""
+        return "{ " + ", ".join(f'"{device}"' for device in self.devices) + " }"
+
+    def verdict(self, chain: str, default: str) -> str:
+        """The policy for `input`, `output` or `forward`."""
+        return _VERDICTS[self.section.get(chain, default)]
+
+
+def ruleset(firewall: str, devices: Mapping[str, str]) -> str:
+    """The nftables script for a firewall file.
+
+    `devices` is the device of each network, as the network file has it. The script replaces the
+    table in one transaction.
+    """
+    sections = parse(firewall)
+    defaults = next((s for s in sections if s.type == "defaults"), Section("defaults", None))
+    zones = [_zone(section, devices) for section in sections if section.type == "zone"]
+    zones = [zone for zone in zones if zone.devices]
+    forwardings = [section for section in sections if section.type == "forwarding"]
+    rules = [section for section in sections if section.type == "rule"]
+    return "\n".join(
+        [
+            f"table {TABLE}",
+            f"delete table {TABLE}",
+            f"table {TABLE} {{",
+            *_input(defaults, zones, rules),
+            *_forward(defaults, zones, forwardings),
+            *_postrouting(zones),
+            "}",
+            "",
+        ]
+    )
+
+
+def _zone(section: Section, devices: Mapping[str, str]) -> Zone:
+    networks = section.values("network")
+    found = tuple(devices[network] for network in networks if network in devices)
+    return Zone(section.get("name"), found, section)
+
+
+def _input(defaults: Section, zones: Sequence[Zone], rules: Sequence[Section]) -> Iterator[str]:
+    policy = _VERDICTS[defaults.get("input", "REJECT")]
+    yield "  chain input {"
+    yield "    type filter hook input priority filter; policy drop;"
+    yield '    iifname "lo" accept'
+    yield "    ct state established,related accept"
+    for rule in rules:
+        yield from _rule(rule, zones)
+    for zone in zones:
+        yield f"    iifname {zone.interfaces} {zone.verdict('input', defaults.get('input'))}"
+    yield f"    {policy}"
+    yield "  }"
+
+
+def _rule(rule: Section, zones: Sequence[Zone]) -> Iterator[str]:
+    """A rule that opens or closes a zone's input. IPv6 has no part in the plan yet."""
+    source = next((zone for zone in zones if zone.name == rule.get("src")), None)
+    if source is None or rule.get("dest") or rule.get("family") == "ipv6":
+        return
+    verdict = _VERDICTS[rule.get("target", "ACCEPT")]
+    match = f"    iifname {source.interfaces}"
+    addresses = ", ".join(rule.values("src_ip"))
+    if addresses:
+        match += f" ip saddr {{ {addresses} }}"
+    protocols = rule.values("proto") or ["tcp", "udp"]
+    ports = ", ".join(rule.values("dest_port")).replace(":", "-")
+    for protocol in protocols:
+        if protocol == "icmp":
+            types = ", ".join(rule.values("icmp_type"))
+            yield f"{match} meta l4proto icmp" + (
+                f" icmp type {{ {types} }} {verdict}" if types else f" {verdict}"
+            )
+        elif ports:
+            yield f"{match} {protocol} dport {{ {ports} }} {verdict}"
+        elif protocol == "all":
+            yield f"{match} {verdict}"
+        else:
+            yield f"{match} meta l4proto {protocol} {verdict}"
+
+
+def _forward(
+    defaults: Section, zones: Sequence[Zone], forwardings: Sequence[Section]
+) -> Iterator[str]:
+    by_name = {zone.name: zone for zone in zones}
+    yield "  chain forward {"
+    yield "    type filter hook forward priority filter; policy drop;"
+    yield "    ct state established,related accept"
+    for zone in zones:
+        if zone.section.is_on("masq") and not zone.section.is_on("masq_allow_invalid"):
+            yield f"    oifname {zone.interfaces} ct state invalid drop"
+    for forwarding in forwardings:
+        source, destination = by_name[forwarding.get("src")], by_name[forwarding.get("dest")]
+        yield f"    iifname {source.interfaces} oifname {destination.interfaces} accept"
+    for zone in zones:
+        verdict = zone.verdict("forward", defaults.get("forward", "REJECT"))
+        yield f"    iifname {zone.interfaces} oifname {zone.interfaces} {verdict}"
+    yield f"    {_VERDICTS[defaults.get('forward', 'REJECT')]}"
+    yield "  }"
+
+
+def _postrouting(zones: Sequence[Zone]) -> Iterator[str]:
+    yield "  chain srcnat {"
+    yield "    type nat hook postrouting priority srcnat; policy accept;"
+    for zone in zones:
+        if zone.section.is_on("masq"):
+            yield f"    oifname {zone.interfaces} meta nfproto ipv4 masquerade"
+    yield "  }"

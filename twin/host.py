@@ -1,0 +1,50 @@
+"""The host on the WAN side: the routers' way out, and what sees where traffic comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+
+from twin.machine import (
+    Nic,
+    apply_network,
+    device_name,
+    drift_of_network,
+    observe_if_old,
+    plug,
+    static_neighbors,
+)
+from twin.network import Address, Network
+from twin.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host with one card and one address."""
+
+    place: Place
+    nics: tuple[Nic, ...]
+    address: IPv4Interface
+
+    def build(self, owner: str, previous: Host | None = None) -> None:
+        """Boot the host, or bring a running one to what it should be."""
+        is_new = self.place.claim(owner)
+        observed = observe_if_old(self.place, is_new=is_new)
+        plug(self.place, self.nics, observed)
+        apply_network(
+            self.place, observed, self.network(), previous.network() if previous else None
+        )
+
+    def drift(self) -> list[str]:
+        """What is not as it should be."""
+        observed = observe_if_old(self.place, is_new=False)
+        return drift_of_network(observed, self.network(), len(self.nics))
+
+    def network(self) -> Network:
+        """One card, one address."""
+        card = device_name(0)
+        return Network(
+            up=frozenset({"lo", card}),
+            addresses=frozenset({Address(card, self.address)}),
+            neighbors=static_neighbors(self.nics, [card]),
+        )

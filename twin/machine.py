@@ -1,0 +1,134 @@
+"""What every twin machine has: a place, NICs plugged into segments, and a network to keep."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from twin import iproute, namespaces
+from twin.network import Neighbor, Network, Observed, commands, observe, obsolete_addresses
+from twin.place import Place
+from twin.segment import plug_command
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A card: the namespace of the segment it is plugged into, its MAC, and who else is there.
+
+    `neighbors` are the MACs of the other machines by their addresses. They become permanent ARP
+    entries, since the kernel's table for the others is one for all namespaces and the host.
+    """
+
+    segment: str
+    mac: str
+    neighbors: Mapping[IPv4Address, str]
+
+
+class MissingProgramError(RuntimeError):
+    """A program that the twin needs is not there, or refused its input."""
+
+
+def device_name(number: int) -> str:
+    """The name that a machine knows its card by: they count from eth0, as on the real ones."""
+    return f"eth{number}"
+
+
+def static_neighbors(nics: Sequence[Nic], devices: Sequence[str]) -> frozenset[Neighbor]:
+    """The ARP entries for the NICs, on the devices that hold their addresses."""
+    return frozenset(
+        Neighbor(device, address, mac)
+        for nic, device in zip(nics, devices, strict=True)
+        for address, mac in nic.neighbors.items()
+    )
+
+
+def plug(place: Place, nics: Sequence[Nic], observed: Observed) -> None:
+    """Plug in the cards that are not there."""
+    for number, nic in enumerate(nics):
+        if device_name(number) not in observed.devices:
+            iproute.batch(
+                nic.segment,
+                [
+                    plug_command(
+                        machine_namespace=place.namespace,
+                        device=device_name(number),
+                        mac=nic.mac,
+                    )
+                ],
+            )
+
+
+def apply_network(
+    place: Place, observed: Observed, desired: Network, previous: Network | None = None
+) -> None:
+    """Make the machine's network what it should be, touching nothing that already is."""
+    obsolete = obsolete_addresses(previous, desired) if previous else []
+    iproute.batch(place.namespace, [*obsolete, *commands(observed, desired)])
+
+
+def observe_if_old(place: Place, *, is_new: bool) -> Observed:
+    """What stands in the machine; a new one need not be asked."""
+    return Observed() if is_new else observe(place.namespace)
+
+
+def apply_sysctls(place: Place, sysctls: Mapping[str, str]) -> None:
+    """Set the machine's sysctls. Only `net.` ones are its own; others would be the host's."""
+    with namespaces.inside(place.namespace):
+        for name, value in sysctls.items():
+            if name.startswith("net."):
+                namespaces.write_sysctl(name, value)
+
+
+def differing_sysctls(place: Place, sysctls: Mapping[str, str]) -> list[str]:
+    """Which of the sysctls are not as they should be."""
+    with namespaces.inside(place.namespace):
+        return [
+            name
+            for name, value in sysctls.items()
+            if name.startswith("net.") and namespaces.read_sysctl(name) != value
+        ]
+
+
+def parse_sysctls(text: str) -> dict[str, str]:
+    """The settings of a sysctl.d(5) file."""
+    lines = (line.strip() for line in text.splitlines())
+    pairs = (line.split("=", 1) for line in lines if line and not line.startswith(("#", ";")))
+    return {name.strip(): " ".join(value.split()) for name, value in pairs}
+
+
+def run_nft(place: Place, arguments: Sequence[str], script: str | None = None) -> str:
+    """Run `nft` in the machine. Raises `MissingProgramError` with its words if it fails."""
+    with namespaces.inside(place.namespace):
+        done = subprocess.run(
+            ["nft", *arguments], input=script, capture_output=True, text=True, timeout=30
+        )
+    if done.returncode != 0:
+        raise MissingProgramError(
+            f"nft refused the rules of {place.machine}: {done.stderr.strip()}"
+        )
+    return done.stdout
+
+
+def write_file(root: Path, path: str, text: str, *, mode: int = 0o644) -> Path:
+    """Write a machine's file below its folder, whole or not at all."""
+    target = root / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.new")
+    draft.touch(mode=mode)
+    draft.chmod(mode)
+    draft.write_text(text)
+    draft.replace(target)
+    return target
+
+
+def drift_of_network(observed: Observed, desired: Network, nics: int) -> list[str]:
+    """What somebody changed by hand, each in a few words."""
+    missing = [
+        device_name(number) for number in range(nics) if device_name(number) not in observed.devices
+    ]
+    if missing:
+        return [f"{', '.join(missing)} unplugged"]
+    return [f"needs: {command}" for command in commands(observed, desired)]

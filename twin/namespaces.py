@@ -1,0 +1,92 @@
+"""Named network namespaces, as `ip netns` knows them (ip-netns(8)).
+
+Namespaces belong to threads, so that several can be worked in at a time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+#: Where `ip netns` keeps them. The path is its, not ours to choose.
+NETNS_FOLDER = Path("/run/netns")
+
+_CLONE_NEWNET = 0x40000000  # <linux/sched.h>
+_MS_BIND, _MNT_DETACH = 0x1000, 0x2  # <linux/mount.h>, umount(2)
+_OWN = "/proc/thread-self/ns/net"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def exists(name: str) -> bool:
+    """Whether a namespace of this name stands."""
+    return os.path.ismount(NETNS_FOLDER / name) or (NETNS_FOLDER / name).exists()
+
+
+def create(name: str) -> None:
+    """Make a namespace. IPv6 is off in it, since the plan has none: no stray addresses."""
+    NETNS_FOLDER.mkdir(parents=True, exist_ok=True)
+    target = NETNS_FOLDER / name
+    target.touch(mode=0o444, exist_ok=False)
+    home = os.open(_OWN, os.O_RDONLY)
+    try:
+        _check(_libc.unshare(_CLONE_NEWNET), "unshare", name)
+        _check(_libc.mount(_OWN.encode(), bytes(target), b"none", _MS_BIND, None), "mount", name)
+        write_sysctl("net.ipv6.conf.all.disable_ipv6", "1")
+        write_sysctl("net.ipv6.conf.default.disable_ipv6", "1")
+    except OSError:
+        target.unlink()
+        raise
+    finally:
+        _check(_libc.setns(home, _CLONE_NEWNET), "setns", "the namespace we came from")
+        os.close(home)
+
+
+def delete(name: str) -> None:
+    """Let go of a namespace; the kernel removes it when its last process has ended."""
+    target = NETNS_FOLDER / name
+    while os.path.ismount(target):
+        _check(_libc.umount2(bytes(target), _MNT_DETACH), "umount", name)
+    with suppress(FileNotFoundError):
+        target.unlink()
+
+
+@contextmanager
+def inside(name: str) -> Iterator[None]:
+    """Put the calling thread into the namespace: what it opens or starts there, stays there."""
+    home = os.open(_OWN, os.O_RDONLY)
+    try:
+        there = os.open(NETNS_FOLDER / name, os.O_RDONLY)
+        try:
+            _check(_libc.setns(there, _CLONE_NEWNET), "setns", name)
+        finally:
+            os.close(there)
+        try:
+            yield
+        finally:
+            _check(_libc.setns(home, _CLONE_NEWNET), "setns", "the namespace we came from")
+    finally:
+        os.close(home)
+
+
+def write_sysctl(name: str, value: str) -> None:
+    """Set a sysctl of the namespace that the calling thread is in."""
+    _sysctl_path(name).write_text(value)
+
+
+def read_sysctl(name: str) -> str:
+    """A sysctl of the namespace that the calling thread is in, with single spaces."""
+    return " ".join(_sysctl_path(name).read_text().split())
+
+
+def _sysctl_path(name: str) -> Path:
+    return Path("/proc/sys", *name.split("."))
+
+
+def _check(result: int, call: str, about: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call} for {about}: {os.strerror(number)}")

@@ -1,0 +1,194 @@
+"""What a namespace's network should be, what it is, and the commands between the two.
+
+Pure but for `observe`. Everything that this program sets carries the mark `proto static` on
+routes and `nud permanent` on neighbors; what BIRD and the kernel add is theirs and is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import TypeVar, cast
+
+from twin import iproute
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address on a device."""
+
+    device: str
+    interface: IPv4Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of ours: by a gateway, straight onto a device, or nowhere (`unreachable`)."""
+
+    prefix: IPv4Network
+    gateway: IPv4Address | None = None
+    device: str | None = None
+
+    def __str__(self) -> str:
+        if self.gateway is None and self.device is None:
+            return f"unreachable {self.prefix}"
+        via = f" via {self.gateway}" if self.gateway else ""
+        device = f" dev {self.device}" if self.device else ""
+        return f"{self.prefix}{via}{device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """An ARP entry that needs no ARP: it does not count against the kernel's shared table."""
+
+    device: str
+    address: IPv4Address
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge inside a machine and the devices that are its ports."""
+
+    name: str
+    ports: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A namespace's network, less the devices that others plug into it."""
+
+    up: frozenset[str] = frozenset()
+    bridges: frozenset[Bridge] = frozenset()
+    addresses: frozenset[Address] = frozenset()
+    routes: frozenset[Route] = frozenset()
+    neighbors: frozenset[Neighbor] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A namespace's network as it is, and the devices that stand in it."""
+
+    devices: frozenset[str] = frozenset({"lo"})
+    network: Network = field(default_factory=Network)
+
+
+def observe(namespace: str) -> Observed:
+    """Ask the kernel, in one process."""
+    devices, routes, neighbors = iproute.query(
+        namespace,
+        ["address show", "route show proto static", "neighbor show nud permanent"],
+    )
+    names = frozenset(str(device["ifname"]) for device in devices)
+    return Observed(
+        devices=names,
+        network=Network(
+            up=frozenset(str(device["ifname"]) for device in devices if _is_up(device)),
+            bridges=_bridges(devices),
+            addresses=frozenset(_addresses(devices)),
+            routes=frozenset(_route(route) for route in routes),
+            neighbors=frozenset(_neighbor(neighbor) for neighbor in neighbors),
+        ),
+    )
+
+
+def commands(observed: Observed, desired: Network) -> list[str]:
+    """What `ip` must do to make the one into the other, in an order that works.
+
+    Ports must stand already, except bridges, which are made here. Addresses beyond the desired
+    are left alone, since VRRP moves one about; routes and neighbors beyond them are removed.
+    """
+    return [
+        *_bridge_commands(observed, desired),
+        *(f"link set {name} up" for name in sorted(desired.up - observed.network.up)),
+        *(
+            f"address add {address.interface} dev {address.device}"
+            for address in _sorted(desired.addresses - observed.network.addresses)
+        ),
+        *(f"route del {route}" for route in _sorted(observed.network.routes - desired.routes)),
+        *(
+            f"route add {route} proto static"
+            for route in _sorted(desired.routes - observed.network.routes)
+        ),
+        *(
+            f"neighbor del {neighbor.address} dev {neighbor.device}"
+            for neighbor in _sorted(observed.network.neighbors - desired.neighbors)
+        ),
+        *(
+            f"neighbor replace {neighbor.address} lladdr {neighbor.mac} "
+            f"dev {neighbor.device} nud permanent"
+            for neighbor in _sorted(desired.neighbors - observed.network.neighbors)
+        ),
+    ]
+
+
+def obsolete_addresses(previous: Network, desired: Network) -> list[str]:
+    """The commands that remove the addresses which only the previous network had."""
+    return [
+        f"address del {address.interface} dev {address.device}"
+        for address in _sorted(previous.addresses - desired.addresses)
+    ]
+
+
+def _bridge_commands(observed: Observed, desired: Network) -> Iterator[str]:
+    ports = {bridge.name: bridge.ports for bridge in observed.network.bridges}
+    for bridge in sorted(desired.bridges, key=lambda bridge: bridge.name):
+        if bridge.name not in observed.devices:
+            yield f"link add {bridge.name} type bridge"
+        for port in sorted(bridge.ports - ports.get(bridge.name, frozenset())):
+            yield f"link set {port} master {bridge.name}"
+
+
+_Item = TypeVar("_Item", Address, Route, Neighbor)
+
+
+def _sorted(items: frozenset[_Item]) -> list[_Item]:
+    """Gateways are found through prefixes, so the widest come last."""
+    return sorted(items, key=_order)
+
+
+def _order(item: Address | Route | Neighbor) -> tuple[int, str]:
+    if isinstance(item, Route):
+        return (-item.prefix.prefixlen if item.device or item.gateway else 0, str(item))
+    return (0, str(item))
+
+
+Json = dict[str, object]
+
+
+def _is_up(device: Json) -> bool:
+    return "UP" in cast("list[str]", device.get("flags", []))
+
+
+def _bridges(devices: list[Json]) -> frozenset[Bridge]:
+    ports: dict[str, set[str]] = {}
+    for device in devices:
+        if master := device.get("master"):
+            ports.setdefault(str(master), set()).add(str(device["ifname"]))
+    return frozenset(Bridge(name, frozenset(found)) for name, found in ports.items())
+
+
+def _addresses(devices: list[Json]) -> Iterator[Address]:
+    for device in devices:
+        for found in cast("list[Json]", device.get("addr_info", [])):
+            if found.get("family") == "inet":
+                interface = IPv4Interface(f"{found['local']}/{found['prefixlen']}")
+                yield Address(str(device["ifname"]), interface)
+
+
+def _route(route: Json) -> Route:
+    destination = "0.0.0.0/0" if route["dst"] == "default" else str(route["dst"])
+    gateway = route.get("gateway")
+    unreachable = route.get("type") == "unreachable"
+    return Route(
+        prefix=IPv4Network(destination),
+        gateway=IPv4Address(str(gateway)) if gateway else None,
+        device=None if unreachable or gateway else str(route["dev"]),
+    )
+
+
+def _neighbor(neighbor: Json) -> Neighbor:
+    return Neighbor(
+        str(neighbor["dev"]), IPv4Address(str(neighbor["dst"])), str(neighbor["lladdr"])
+    )

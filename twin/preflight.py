@@ -1,0 +1,147 @@
+"""What the machine must have before a twin is begun: each lack is named with its remedy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.plan import Plan
+from twin.place import STATE_FOLDER
+
+#: The daemons and tools that twin machines run, with Debian's packages for them.
+PROGRAMS: Mapping[str, str] = {
+    "bird": "bird2",
+    "gobgpd": "gobgpd",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "keepalived": "keepalived",
+}
+
+#: A socket's path has at most 107 characters (unix(7)); the longest machine name, `/gobgp.sock`
+#: and the folder take the rest.
+_LONGEST_STACK_NAME = 30
+
+#: Measured: 284 MB for 80 machines (docs/benchmarks.md); twice that leaves room for what follows.
+_MEBIBYTES_PER_MACHINE = 8
+
+#: Entries of the neighbor table that are left to the host and to whatever else runs on it.
+_NEIGHBORS_FOR_OTHERS = 256
+
+_CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21  # <linux/capability.h>
+
+
+def complaint(found: Sequence[str]) -> str:
+    """One message for all findings."""
+    return "\n".join(["this machine cannot carry the twin:", *(f"  - {text}" for text in found)])
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is asked of this machine, read once."""
+
+    capabilities: int
+    search_path: str
+    neighbor_limit: int
+    neighbors_in_use: int
+    available_mebibytes: int
+
+
+def inspect() -> Machine:
+    """Read what this machine has."""
+    return Machine(
+        capabilities=int(_field(Path("/proc/self/status"), "CapEff"), 16),
+        search_path=os.environ.get("PATH", os.defpath),
+        neighbor_limit=_neighbor_limit(),
+        neighbors_in_use=len(Path("/proc/net/arp").read_text().splitlines()) - 1,
+        available_mebibytes=int(_field(Path("/proc/meminfo"), "MemAvailable").split()[0]) // 1024,
+    )
+
+
+def _neighbor_limit() -> int:
+    """`gc_thresh3` (arp(7)). Only the host's own namespace shows it; else its default counts."""
+    with suppress(FileNotFoundError):
+        return int(Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3").read_text())
+    return 1024
+
+
+def findings(plan: Plan, stack: str, machine: Machine) -> list[str]:
+    """Everything that stands in the way of this plan's twin on this machine."""
+    return [
+        *_rights(machine),
+        *_programs(plan, machine),
+        *_stack_name(stack),
+        *_neighbors(plan, machine),
+        *_memory(plan, machine),
+    ]
+
+
+def dynamic_neighbors(plan: Plan) -> int:
+    """How many entries the twin puts into the neighbor table that all namespaces share.
+
+    All addresses that never move have permanent entries, which do not count. What is left are
+    gateways that routers take turns at, asked for by every node, and the WAN.
+    """
+    shared = [site for site in plan.sites if site.has_shared_gateway]
+    gateways = sum(len(site.nodes) + 2 * len(site.routers) for site in shared)
+    return gateways + len(plan.routers)
+
+
+def _rights(machine: Machine) -> Iterator[str]:
+    wanted = 1 << _CAP_NET_ADMIN | 1 << _CAP_SYS_ADMIN
+    if machine.capabilities & wanted != wanted:
+        yield (
+            "making network namespaces takes root's rights: run it as root, or as `make up`, "
+            "which makes a user namespace where the kernel allows it"
+        )
+
+
+def _programs(plan: Plan, machine: Machine) -> Iterator[str]:
+    needed = dict(PROGRAMS)
+    if not any(site.has_shared_gateway for site in plan.sites):
+        del needed["keepalived"]
+    missing = [p for p in needed if shutil.which(p, path=machine.search_path) is None]
+    if missing:
+        packages = " ".join(sorted({needed[program] for program in missing}))
+        yield f"{', '.join(missing)} not found: apt-get install {packages}"
+
+
+def _stack_name(stack: str) -> Iterator[str]:
+    if len(stack) > _LONGEST_STACK_NAME:
+        yield (
+            f"the stack's name {stack} has {len(stack)} characters: the sockets below "
+            f"{STATE_FOLDER} leave room for {_LONGEST_STACK_NAME}, use a shorter name"
+        )
+
+
+def _neighbors(plan: Plan, machine: Machine) -> Iterator[str]:
+    room = machine.neighbor_limit - machine.neighbors_in_use - _NEIGHBORS_FOR_OTHERS
+    needed = dynamic_neighbors(plan)
+    if needed > room:
+        yield (
+            f"the fabric needs {needed} entries of the kernel's neighbor table, which all "
+            f"namespaces share with the host, and {max(room, 0)} are to spare: have fewer nodes "
+            "in datacentres with two routers, or raise net.ipv4.neigh.default.gc_thresh3 "
+            f"(now {machine.neighbor_limit})"
+        )
+
+
+def _memory(plan: Plan, machine: Machine) -> Iterator[str]:
+    machines = len(plan.routers) + len(plan.nodes)
+    needed = machines * _MEBIBYTES_PER_MACHINE
+    if needed > machine.available_mebibytes:
+        yield (
+            f"{machines} machines need about {needed} MiB of memory, and "
+            f"{machine.available_mebibytes} are available: have fewer nodes"
+        )
+
+
+def _field(file: Path, name: str) -> str:
+    for line in file.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return value.strip()
+    raise LookupError(f"{file} has no {name}")

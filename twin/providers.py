@@ -1,0 +1,172 @@
+"""The twin's resources as Pulumi's engine drives them: create, read, diff, update, delete.
+
+The outputs in the state are small: a digest of the inputs that were applied, and what `read`
+found changed since. The inputs themselves are the artifacts, which is what `preview --diff` shows.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Any, Protocol, Self
+
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from twin import ground, record
+from twin.host import Host
+from twin.machine import Nic
+from twin.node import Node
+from twin.place import Place
+from twin.router import Router
+from twin.segment import Segment
+from twin.watchdog import watch_engine
+
+# The engine's property maps are untyped by nature; this module is where they get types.
+Props = dict[str, Any]
+
+
+class Thing(Protocol):
+    """A segment or a machine."""
+
+    @property
+    def place(self) -> Place: ...
+
+    def build(self, owner: str, previous: Self | None = None) -> None: ...
+
+    def drift(self) -> list[str]: ...
+
+
+class GroundProvider(ResourceProvider):
+    """Drives the ground that a stack's twin stands on."""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        watch_engine()
+
+    def create(self, props: Props) -> CreateResult:
+        owner = ground.take(props["stack"])
+        return CreateResult(owner, {"stack": props["stack"], "owner": owner})
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        replaces = ["stack"] if _olds["stack"] != _news["stack"] else []
+        return DiffResult(changes=bool(replaces), replaces=replaces)
+
+    def delete(self, _id: str, _props: Props) -> None:
+        ground.leave(_props["stack"], _props["owner"])
+
+
+class ThingProvider(ResourceProvider):
+    """Drives one kind of thing that has a place.
+
+    Every operation may be repeated: `create` finishes what a killed run began, `delete` removes
+    what is left of it.
+    """
+
+    def thing(self, props: Props) -> Thing:
+        """The thing that these inputs describe."""
+        raise NotImplementedError
+
+    def configure(self, req: ConfigureRequest) -> None:
+        watch_engine()
+
+    def create(self, props: Props) -> CreateResult:
+        thing = self.thing(props)
+        thing.build(props["owner"])
+        return CreateResult(thing.place.namespace, _applied(thing.place, props))
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        replaces = [key for key in ("stack", "machine") if _olds[key] != _news[key]]
+        is_changed = _olds["applied"] != record.digest(_news) or bool(_olds["drift"])
+        return DiffResult(
+            changes=is_changed or bool(replaces), replaces=replaces, delete_before_replace=True
+        )
+
+    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
+        thing = self.thing(_news)
+        before = record.read(thing.place)
+        thing.build(_news["owner"], self.thing(before) if before else None)
+        return UpdateResult(_applied(thing.place, _news))
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        place = Place(props["stack"], props["machine"])
+        inputs = record.read(place)
+        if inputs is None or not place.stands:
+            return ReadResult("", {})
+        return ReadResult(id_, {**props, "drift": "; ".join(self.thing(inputs).drift())})
+
+    def delete(self, _id: str, _props: Props) -> None:
+        Place(_props["stack"], _props["machine"]).release()
+
+
+class SegmentProvider(ThingProvider):
+    """Drives a switch."""
+
+    def thing(self, props: Props) -> Segment:
+        return Segment(_place(props))
+
+
+class RouterProvider(ThingProvider):
+    """Drives a router."""
+
+    def thing(self, props: Props) -> Router:
+        return Router(
+            place=_place(props),
+            nics=_nics(props),
+            files=props["files"],
+            secret_files=props["secret_files"],
+        )
+
+
+class NodeProvider(ThingProvider):
+    """Drives a node with its pods."""
+
+    def thing(self, props: Props) -> Node:
+        return Node(
+            place=_place(props),
+            nics=_nics(props),
+            machine_patch=props["machine_patch"],
+            helm_values=props["helm_values"],
+            node=props["node"],
+            others=tuple(props["others"]),
+            manifests=(*props["manifests"], *props["secret_manifests"]),
+            pods_per_node=int(props["pods"]),
+        )
+
+
+class HostProvider(ThingProvider):
+    """Drives the host on the WAN side."""
+
+    def thing(self, props: Props) -> Host:
+        return Host(_place(props), _nics(props), IPv4Interface(props["address"]))
+
+
+def _place(props: Props) -> Place:
+    return Place(props["stack"], props["machine"])
+
+
+def _nics(props: Props) -> tuple[Nic, ...]:
+    return tuple(
+        Nic(
+            segment=nic["segment"],
+            mac=nic["mac"],
+            neighbors={IPv4Address(ip): mac for ip, mac in nic["neighbors"].items()},
+        )
+        for nic in props["nics"]
+    )
+
+
+def _applied(place: Place, props: Props) -> Props:
+    record.write(place, props)
+    return {
+        "stack": place.stack,
+        "machine": place.machine,
+        "applied": record.digest(props),
+        "drift": "",
+        "built_at": datetime.now(UTC).isoformat(),
+    }

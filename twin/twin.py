@@ -1,0 +1,134 @@
+"""The twin of a fabric as one component: segments, then routers, then nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+import pulumi
+
+from config.machines import PEERING_NETWORK, WAN_NETWORK, Nic, Node, Router, Site
+from config.plan import Plan
+from render.artifacts import Artifacts
+from render.yaml_text import yaml_text
+from twin import resources
+from twin.resources import NicArgs, Seat
+
+#: The machine on the WAN side. It holds the address that the routers use as their gateway.
+WAN_HOST = "internet"
+_WAN_HOST_MAC = "02:40:00:00:00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class TwinArgs:
+    """What a twin is made of. `stack` begins the names of its namespaces."""
+
+    stack: str
+    plan: Plan
+    artifacts: Artifacts
+
+
+class Twin(pulumi.ComponentResource):
+    """Every machine of the plan as a namespace that boots the machine's artifacts.
+
+    `machines` are the resources by the machines' names, once they stand.
+    """
+
+    machines: Mapping[str, resources.Machine]
+
+    def __init__(
+        self, name: str, *, args: TwinArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("underlay:index:Twin", name, None, opts)
+        self._name = name
+        self._args = args
+        self._neighbors = _neighbors(args.plan)
+        self._helm_values = yaml_text(args.artifacts.helm_values)
+        self._node_objects = {
+            node: yaml_text(artifacts.node) for node, artifacts in args.artifacts.nodes.items()
+        }
+        self._children = pulumi.ResourceOptions(parent=self)
+        ground = resources.Ground(f"{name}-ground", stack=args.stack, opts=self._children)
+        self._seat = Seat(args.stack, ground.owner)
+        self._segments = {network: self._segment(network) for network in self._neighbors}
+        # Routers come first: their BIRDs wait before they dial, and meanwhile the rest is made.
+        self.machines = {
+            **{router.name: self._router(router) for router in args.plan.routers},
+            **{
+                node.name: self._node(site, node) for site in args.plan.sites for node in site.nodes
+            },
+            WAN_HOST: self._wan_host(),
+        }
+        self.register_outputs({})
+
+    def _segment(self, network: str) -> resources.Segment:
+        return resources.Segment(
+            f"{self._name}-{network}", seat=self._seat, network=network, opts=self._children
+        )
+
+    def _router(self, router: Router) -> resources.Router:
+        artifacts = self._args.artifacts.routers[router.name]
+        return resources.Router(
+            f"{self._name}-{router.name}",
+            seat=self._seat,
+            machine=router.name,
+            nics=[self._nic(nic) for nic in router.nics],
+            files=artifacts.files,
+            secret_files=artifacts.secret_files,
+            opts=self._children,
+        )
+
+    def _node(self, site: Site, node: Node) -> resources.Node:
+        rendered = self._args.artifacts
+        of_site = rendered.sites[site.name]
+        artifacts = rendered.nodes[node.name]
+        public = (of_site.cluster_config, of_site.peer_config, *rendered.advertisements)
+        return resources.Node(
+            f"{self._name}-{node.name}",
+            seat=self._seat,
+            machine=node.name,
+            nics=[self._nic(node.lan)],
+            machine_patch=artifacts.machine_patch,
+            helm_values=self._helm_values,
+            node=self._node_objects[node.name],
+            others=[self._node_objects[other.name] for other in site.nodes if other is not node],
+            manifests=[yaml_text(manifest) for manifest in public],
+            secret_manifests=[yaml_text(of_site.secret)] if of_site.secret else [],
+            pods=self._args.plan.pods_per_node,
+            opts=self._children,
+        )
+
+    def _wan_host(self) -> resources.Host:
+        return resources.Host(
+            f"{self._name}-{WAN_HOST}",
+            seat=self._seat,
+            machine=WAN_HOST,
+            nics=[NicArgs(self._segments[WAN_NETWORK].id, _WAN_HOST_MAC, {})],
+            address=self._args.plan.wan_gateway,
+            opts=self._children,
+        )
+
+    def _nic(self, nic: Nic) -> NicArgs:
+        others = {
+            address: mac for address, mac in self._neighbors[nic.network].items() if mac != nic.mac
+        }
+        return NicArgs(self._segments[nic.network].id, nic.mac, others)
+
+
+def _neighbors(plan: Plan) -> Mapping[str, Mapping[IPv4Address, str]]:
+    """Who is on each network, by address, as far as that never changes.
+
+    On the WAN that is the host alone: the routers there do not speak to each other. A gateway
+    that routers take turns at has no fixed MAC.
+    """
+    found: dict[str, dict[IPv4Address, str]] = {
+        PEERING_NETWORK: {r.peering.address.ip: r.peering.mac for r in plan.routers},
+        WAN_NETWORK: {plan.wan_gateway.ip: _WAN_HOST_MAC},
+    }
+    for site in plan.sites:
+        machines: list[Router | Node] = [*site.routers, *site.nodes]
+        found[site.lan_network] = {m.lan.address.ip: m.lan.mac for m in machines}
+        if not site.has_shared_gateway:
+            found[site.lan_network][site.gateway.ip] = site.routers[0].lan.mac
+    return found

@@ -1,0 +1,49 @@
+"""What differs between what is expected of a machine and what is observed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from verify.model import Check, Expected, Finding, Observed
+
+ESTABLISHED = "Established"
+
+
+def differences(expected: Expected, observed: Observed) -> Iterator[Finding]:
+    """Every session that is not up or not planned, every route missing, other or not planned."""
+    yield from _sessions(expected, observed)
+    yield from _routes(expected, observed)
+
+
+def _sessions(expected: Expected, observed: Observed) -> Iterator[Finding]:
+    def finding(message: str) -> Finding:
+        return Finding(expected.machine, Check.SESSIONS, message)
+
+    for address, neighbor in expected.sessions.items():
+        state = observed.sessions.get(address)
+        if state is None:
+            yield finding(f"no session with {neighbor} ({address}) is configured")
+        elif state != ESTABLISHED:
+            yield finding(f"the session with {neighbor} ({address}) is {state}")
+    for address in observed.sessions.keys() - expected.sessions.keys():
+        yield finding(f"a session with {address} is not in the plan")
+
+
+def _routes(expected: Expected, observed: Observed) -> Iterator[Finding]:
+    def finding(message: str) -> Finding:
+        return Finding(expected.machine, Check.ROUTES, message)
+
+    for prefix, ways in expected.routes.items():
+        found = observed.routes.get(prefix)
+        if found is None:
+            yield finding(f"no route to {prefix}, planned by {_words(ways)}")
+        elif found != ways:
+            yield finding(f"the route to {prefix} goes by {_words(found)}, not {_words(ways)}")
+    for prefix in observed.routes.keys() - expected.routes.keys():
+        yield finding(
+            f"a route to {prefix} by {_words(observed.routes[prefix])} is not in the plan"
+        )
+
+
+def _words(ways: frozenset[str]) -> str:
+    return " and ".join(sorted(ways))

@@ -1,0 +1,91 @@
+"""What the plan says that one should see on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from config.machines import Node, Router, Site
+from config.plan import Plan
+from render import interfaces
+from render.bird import unreachable
+from twin.node import FIRST_POD_HOST, NODE_POD_HOST
+from twin.twin import WAN_HOST
+from verify.model import DEFAULT, UNREACHABLE, Expected, Kind
+
+_NODE_CARD = "eth0"
+
+
+def expectations(plan: Plan) -> dict[str, Expected]:
+    """Every machine of the twin by its name: routers first, then nodes, pods and the WAN's host."""
+    found = [
+        *(router(plan, site, item) for site in plan.sites for item in site.routers),
+        *(node(plan, site, item) for site in plan.sites for item in site.nodes),
+        *(pod for item in plan.nodes for pod in pods(plan, item)),
+        Expected(WAN_HOST, Kind.HOST, {str(plan.wan): _by(_NODE_CARD)}),
+    ]
+    return {expected.machine: expected for expected in found}
+
+
+def router(plan: Plan, site: Site, machine: Router) -> Expected:
+    """A router: its networks, the way out, its own pods by nodes, the others' by their routers."""
+    routes = {str(network): _by(UNREACHABLE) for network in unreachable(plan, site)}
+    routes |= {
+        DEFAULT: _by(plan.wan_gateway.ip),
+        str(site.lan): _by(interfaces.LAN_BRIDGE),
+        str(plan.wan): _by(interfaces.WAN),
+        str(plan.peering): _by(interfaces.PEERING),
+    }
+    routes |= {str(node.pod_cidr): _by(node.lan.address.ip) for node in site.nodes}
+    for other in plan.sites:
+        if other is not site:
+            ways = _by(*(far.peering.address.ip for far in other.routers))
+            routes |= {str(network): ways for network in _announced(other)}
+    return Expected(machine.name, Kind.ROUTER, routes, _sessions(plan, machine.name))
+
+
+def node(plan: Plan, site: Site, machine: Node) -> Expected:
+    """A node: its LAN, the gateway, its pods, and the pods of its neighbors straight to them."""
+    routes = {
+        DEFAULT: _by(machine.gateway),
+        str(site.lan): _by(_NODE_CARD),
+        str(machine.pod_cidr): _by(UNREACHABLE),
+    }
+    for number, address in enumerate(pod_addresses(plan, machine), start=1):
+        routes[str(address)] = _by(f"lxc{number}")
+    for other in site.nodes:
+        if other is not machine:
+            routes[str(other.pod_cidr)] = _by(other.lan.address.ip)
+    return Expected(machine.name, Kind.NODE, routes, _sessions(plan, machine.name))
+
+
+def pods(plan: Plan, machine: Node) -> Iterator[Expected]:
+    """A node's pods: everything by the node."""
+    gateway = machine.pod_cidr.network_address + NODE_POD_HOST
+    for number in range(1, plan.pods_per_node + 1):
+        routes = {DEFAULT: _by(gateway), str(gateway): _by(_NODE_CARD)}
+        yield Expected(pod_name(machine, number), Kind.POD, routes)
+
+
+def pod_name(machine: Node, number: int) -> str:
+    """What a node's pod is called."""
+    return f"{machine.name}-pod{number}"
+
+
+def pod_addresses(plan: Plan, machine: Node) -> list[IPv4Address]:
+    """The addresses of a node's pods."""
+    first = machine.pod_cidr.network_address + FIRST_POD_HOST
+    return [first + number for number in range(plan.pods_per_node)]
+
+
+def _announced(site: Site) -> Iterator[IPv4Network]:
+    yield site.lan
+    yield from (node.pod_cidr for node in site.nodes)
+
+
+def _sessions(plan: Plan, machine: str) -> dict[str, str]:
+    return {str(session.neighbor): session.neighbor_name for session in plan.sessions[machine]}
+
+
+def _by(*ways: object) -> frozenset[str]:
+    return frozenset(str(way) for way in ways)

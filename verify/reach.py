@@ -1,0 +1,164 @@
+"""Sends from every pod to every pod, and out to the WAN, and looks at whom it came from.
+
+One process holds a socket in each pod's namespace: a socket stays in the namespace in which it
+was opened. Nothing runs in the pods.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from config.plan import Plan
+from twin import namespaces
+from twin.place import Place
+from twin.twin import WAN_HOST
+from verify.expectations import pod_addresses, pod_name
+from verify.model import Check, Finding
+
+#: Discard's neighbor, echo (RFC 862): nothing else listens there.
+_PORT = 7
+
+#: A datagram that is lost is sent again; the first may wait for ARP at a shared gateway.
+_ROUNDS = 3
+_ROUND_SECONDS = 1.0
+_RECEIVE_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod, and the addresses that the WAN may see it by: those of its datacentre's routers."""
+
+    name: str
+    node: str
+    address: str
+    seen_outside_as: frozenset[str]
+
+
+@dataclass(slots=True)
+class Reached:
+    """Who was reached by whom: the sender's address as each receiver saw it."""
+
+    sources: dict[tuple[str, str], str] = field(default_factory=dict)
+    errors: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def pods(plan: Plan) -> list[Pod]:
+    """Every pod of the plan."""
+    return [
+        Pod(
+            name=pod_name(node, number),
+            node=node.name,
+            address=str(address),
+            seen_outside_as=frozenset(str(router.wan.address.ip) for router in site.routers),
+        )
+        for site in plan.sites
+        for node in site.nodes
+        for number, address in enumerate(pod_addresses(plan, node), start=1)
+    ]
+
+
+def probe(stack: str, plan: Plan) -> Reached:
+    """Send from every pod to every other and to the WAN's host. Takes at most some seconds."""
+    addresses = {pod.name: pod.address for pod in pods(plan)}
+    addresses[WAN_HOST] = str(plan.wan_gateway.ip)
+    reached = Reached()
+    with ExitStack() as stack_of_sockets, selectors.DefaultSelector() as selector:
+        sockets = {
+            name: stack_of_sockets.enter_context(_listen(Place(stack, name), address))
+            for name, address in addresses.items()
+            if Place(stack, name).stands
+        }
+        for name, listener in sockets.items():
+            selector.register(listener, selectors.EVENT_READ, name)
+        pairs = [(a, b) for a in sockets for b in addresses if a not in (b, WAN_HOST)]
+        for _ in range(_ROUNDS):
+            open_pairs = [pair for pair in pairs if pair not in reached.sources]
+            if open_pairs:
+                _round(open_pairs, addresses, sockets, selector, reached)
+    return reached
+
+
+def findings(plan: Plan, reached: Reached) -> Iterator[Finding]:
+    """What was not reached, and whose source was not what it should be."""
+    everyone = pods(plan)
+    for sender in everyone:
+        for receiver in everyone:
+            if receiver is not sender:
+                yield from _between(sender, receiver, reached)
+        yield from _outwards(sender, reached)
+
+
+def _between(sender: Pod, receiver: Pod, reached: Reached) -> Iterator[Finding]:
+    pair = sender.name, receiver.name
+    source = reached.sources.get(pair)
+    if source is None:
+        why = reached.errors.get(pair, "nothing arrived")
+        yield Finding(sender.node, Check.PODS, f"{sender.name} cannot reach {receiver.name}: {why}")
+    elif source != sender.address:
+        yield Finding(
+            sender.node,
+            Check.SOURCE,
+            f"{receiver.name} sees {sender.name} as {source}, not {sender.address}",
+        )
+
+
+def _outwards(sender: Pod, reached: Reached) -> Iterator[Finding]:
+    pair = sender.name, WAN_HOST
+    source = reached.sources.get(pair)
+    wanted = " or ".join(sorted(sender.seen_outside_as))
+    if source is None:
+        why = reached.errors.get(pair, "nothing arrived")
+        yield Finding(sender.node, Check.WAN, f"{sender.name} cannot reach the WAN: {why}")
+    elif source not in sender.seen_outside_as:
+        message = f"the WAN sees {sender.name} as {source}, not as its router {wanted}"
+        yield Finding(sender.node, Check.WAN, message)
+
+
+def _listen(place: Place, address: str) -> socket.socket:
+    with namespaces.inside(place.namespace):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.setblocking(False)
+    listener.bind((address, _PORT))
+    return listener
+
+
+def _round(
+    pairs: Sequence[tuple[str, str]],
+    addresses: Mapping[str, str],
+    sockets: Mapping[str, socket.socket],
+    selector: selectors.BaseSelector,
+    reached: Reached,
+) -> None:
+    by_sender: defaultdict[str, list[str]] = defaultdict(list)
+    for sender, receiver in pairs:
+        by_sender[sender].append(receiver)
+    for sender, receivers in by_sender.items():
+        for receiver in receivers:
+            try:
+                sockets[sender].sendto(sender.encode(), (addresses[receiver], _PORT))
+            except OSError as error:
+                reached.errors[sender, receiver] = error.strerror or str(error)
+        _receive(selector, reached, wait_seconds=0)
+    deadline = time.monotonic() + _ROUND_SECONDS
+    while time.monotonic() < deadline and any(pair not in reached.sources for pair in pairs):
+        _receive(selector, reached, wait_seconds=deadline - time.monotonic())
+
+
+def _receive(selector: selectors.BaseSelector, reached: Reached, *, wait_seconds: float) -> None:
+    for key, _ in selector.select(max(0.0, wait_seconds)):
+        listener = key.fileobj
+        assert isinstance(listener, socket.socket)
+        while True:
+            try:
+                sender, (source, *_) = listener.recvfrom(_RECEIVE_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:
+                continue  # an ICMP error about an earlier datagram; that one counts as lost
+            reached.sources[sender.decode(), key.data] = source

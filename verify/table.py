@@ -1,0 +1,55 @@
+"""The report as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from verify.model import Check
+from verify.report import Report
+
+_COLUMNS = (
+    (Check.SESSIONS, "BGP sessions"),
+    (Check.ROUTES, "routes"),
+    (Check.PODS, "pods reached"),
+    (Check.SOURCE, "source kept"),
+    (Check.WAN, "WAN, masqueraded"),
+)
+
+#: Findings are listed up to here; a fabric that is down has thousands, and the first ones tell.
+_MOST_FINDINGS = 40
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a row for each machine, then what was found."""
+    table = Table(title=f"{report.stack}: observed against planned", title_justify="left")
+    table.add_column("machine")
+    for _, title in _COLUMNS:
+        table.add_column(title, justify="right")
+    for machine in report.checked:
+        table.add_row(machine, *_cells(report, machine))
+    console.print(table)
+    if report.is_good:
+        console.print(Text("All as planned.", style="green"))
+        return
+    for finding in report.findings[:_MOST_FINDINGS]:
+        console.print(Text(f"✗ {finding}", style="red"))
+    hidden = len(report.findings) - _MOST_FINDINGS
+    if hidden > 0:
+        console.print(f"… and {hidden} more (--json lists all)")
+
+
+def _cells(report: Report, machine: str) -> Sequence[Text]:
+    failures = report.failures(machine)
+    cells = []
+    for check, _ in _COLUMNS:
+        count = report.checked[machine].get(check)
+        if count is None:
+            cells.append(Text("–", style="dim"))
+            continue
+        style = "red" if failures[check] else "green"
+        cells.append(Text(f"{count - failures[check]}/{count}", style=style))
+    return cells
