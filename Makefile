@@ -1,0 +1,68 @@
+# Each target is a thin call of plain commands that also work by hand, once PATH starts with what
+# `python3 -m tools path` prints.
+
+STACK  ?= twin
+PYTHON ?= python3
+# Put before every command that touches a stack (for instance to enter namespaces).
+RUN    ?=
+
+STATE := $(or $(filter /%,$(XDG_STATE_HOME)),$(HOME)/.local/state)/underlay
+
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export PULUMI_BACKEND_URL ?= file://$(STATE)
+export PULUMI_SKIP_UPDATE_CHECK := 1
+ifeq ($(STACK),twin)
+# The twin has no secrets worth a passphrase and uses no plugins that would have to be downloaded.
+# Other stacks ask for theirs, and fetch theirs.
+ifndef PULUMI_CONFIG_PASSPHRASE_FILE
+export PULUMI_CONFIG_PASSPHRASE ?=
+endif
+export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION := 1
+endif
+
+# The environment first, then the engine; the daemons are in sbin, which not everybody's PATH has.
+HERE = PATH="$$($(PYTHON) -m tools path):$$PATH:/usr/sbin:/sbin" &&
+STACK_HERE = $(HERE) pulumi stack select --create $(STACK) &&
+
+.PHONY: up preview down verify test lint bench lock tools dev state
+.DEFAULT_GOAL := up
+
+up: tools state ## the stack, then what it does
+	@$(STACK_HERE) $(RUN) pulumi up --yes --stack $(STACK) && \
+	  $(RUN) python -m verify --stack $(STACK)
+
+preview: tools state ## what `up` would change
+	@$(STACK_HERE) $(RUN) pulumi preview --diff --stack $(STACK)
+
+down: tools state ## nothing left of the stack but its configuration
+	@$(STACK_HERE) $(RUN) pulumi destroy --yes --stack $(STACK)
+
+verify: tools state ## observed against planned
+	@$(HERE) $(RUN) python -m verify --stack $(STACK)
+
+bench: dev state
+	@$(HERE) $(RUN) python -m tests.bench
+
+test: dev
+	@$(HERE) $(RUN) pytest -n 2 --dist loadgroup
+
+lint: dev
+	@$(HERE) ruff check && ruff format --check && mypy && lint-imports
+
+# Pins and hashes for every platform and Python since 3.11; no index is named in the result. The
+# runtime's pins come first and bind the others.
+LOCK = uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+       --universal --python-version 3.11 --custom-compile-command "make lock"
+lock: dev
+	@$(HERE) $(LOCK) --upgrade requirements.in -o requirements.txt && \
+	  $(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+
+tools: ## what `up` needs: packages, .venv, the engine
+	@$(PYTHON) -m tools install
+
+dev: ## and what tests and linters need
+	@$(PYTHON) -m tools install --dev
+
+# Pulumi's file backend wants its folder to exist.
+state:
+	@mkdir -p "$(STATE)"

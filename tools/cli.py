@@ -1,0 +1,57 @@
+"""The two commands of this package."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from tools import ToolError, packages, pulumi, venv
+from tools.progress import Progress
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def install(kind: venv.Kind) -> None:
+    """Bring the machine to where the program can run. What can fail soonest goes first."""
+    progress = Progress()
+    packages.ensure(packages.Host.this(), progress, venv.needs(PROJECT))
+    venv.ensure(PROJECT, kind, progress)
+    pulumi.ensure(os.environ, progress)
+
+
+def search_path() -> str:
+    """The folders that go first on PATH, so that both `python3` and `pulumi` are the right ones."""
+    found = pulumi.find(os.environ) or pulumi.cached_bin(os.environ)
+    return os.pathsep.join((str(PROJECT / ".venv" / "bin"), str(found)))
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; every error is one message and exit status 1."""
+    parser = argparse.ArgumentParser(prog="python3 -m tools")
+    commands = parser.add_subparsers(dest="command", required=True)
+    installs = commands.add_parser("install", help="install whatever is missing; silent if nothing")
+    installs.add_argument("--dev", action="store_true", help="with what tests and linters need")
+    commands.add_parser("path", help="print the folders that go first on PATH")
+    chosen = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        if chosen.command == "path":
+            print(search_path())
+        else:
+            install("dev" if chosen.dev else "runtime")
+    except (ToolError, OSError, subprocess.SubprocessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; run it again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    """Turn a signal into an exception, so that every clean-up on the way out still runs."""
+    raise SystemExit(128 + number)
