@@ -1,0 +1,66 @@
+"""What is rendered passes the parsers of those who will read it."""
+
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from config.load import load
+from config.plan import Plan, make_plan
+from render.artifacts import Artifacts, render
+from tests.judges.judges import judge_cilium, judge_talos, may_build
+
+pytestmark = may_build
+
+
+def default() -> Plan:
+    return make_plan(load())
+
+
+def three_by_two_with_passwords() -> Plan:
+    names = ["ams", "fra", "lon"]
+    return make_plan(
+        load(
+            {"datacentres": [{"name": name, "routers": 2, "nodes": 2} for name in names]},
+            {"peering": "of-the-routers", "datacentres": {name: f"of-{name}" for name in names}},
+        )
+    )
+
+
+def as_for_each_datacentre() -> Plan:
+    asns = {"routers": "per-datacentre", "cluster": "per-datacentre"}
+    return make_plan(load({"datacentres": 2, "asns": asns}))
+
+
+plans = pytest.mark.parametrize(
+    "plan_of", [default, three_by_two_with_passwords, as_for_each_datacentre]
+)
+
+
+@plans
+def test_talos_takes_every_machine_patch(plan_of: Callable[[], Plan]) -> None:
+    plan = plan_of()
+    nodes = render(plan).nodes
+    patches = {node.name: (str(node.role), nodes[node.name].machine_patch) for node in plan.nodes}
+    assert {role for role, _ in patches.values()} == {"controlplane", "worker"}
+    assert judge_talos(patches) == []
+
+
+@plans
+def test_a_cluster_takes_every_manifest(plan_of: Callable[[], Plan]) -> None:
+    assert judge_cilium(manifests(render(plan_of()))) == []
+
+
+def manifests(artifacts: Artifacts) -> dict[str, str]:
+    documents: dict[str, object] = {
+        f"advertisement {number}": document
+        for number, document in enumerate(artifacts.advertisements)
+    }
+    for site in artifacts.sites.values():
+        documents[f"{site.name} cluster config"] = site.cluster_config
+        documents[f"{site.name} peer config"] = site.peer_config
+        if site.secret is not None:
+            documents[f"{site.name} secret"] = site.secret
+    for name, node in artifacts.nodes.items():
+        documents[f"{name} node"] = node.node
+    return {name: yaml.safe_dump(document) for name, document in documents.items()}
