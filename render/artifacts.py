@@ -1,0 +1,93 @@
+"""All that is rendered from a plan, by the machine it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from config.machines import Node, Router, Site
+from config.plan import Plan
+from render import bird, cilium, keepalived, kubernetes, openwrt, talos
+from render.documents import Document
+
+
+@dataclass(frozen=True, slots=True)
+class RouterArtifacts:
+    """A router's files: text by absolute path. The secret ones hold passwords and nothing else."""
+
+    files: Mapping[str, str]
+    secret_files: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeArtifacts:
+    """A node's Talos patch, and its Node object in Kubernetes."""
+
+    machine_patch: str
+    node: Document
+
+
+@dataclass(frozen=True, slots=True)
+class SiteArtifacts:
+    """What the cluster is told about the BGP of one datacentre."""
+
+    name: str
+    cluster_config: Document
+    peer_config: Document
+    secret: Document | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """Everything: routers and nodes by name, datacentres that have nodes by name, the cluster."""
+
+    routers: Mapping[str, RouterArtifacts]
+    nodes: Mapping[str, NodeArtifacts]
+    sites: Mapping[str, SiteArtifacts]
+    helm_values: Document
+    advertisements: tuple[Document, ...]
+
+
+def render(plan: Plan) -> Artifacts:
+    """Every artifact of the plan."""
+    return Artifacts(
+        routers={
+            router.name: _router(plan, site, router)
+            for site in plan.sites
+            for router in site.routers
+        },
+        nodes={node.name: _node(plan, site, node) for site in plan.sites for node in site.nodes},
+        sites={site.name: _site(plan, site) for site in plan.sites if site.nodes},
+        helm_values=cilium.helm_values(plan),
+        advertisements=(cilium.bgp_advertisement(),),
+    )
+
+
+def _router(plan: Plan, site: Site, router: Router) -> RouterArtifacts:
+    passwords = bird.bird_passwords(plan, router)
+    return RouterArtifacts(
+        files={
+            bird.CONFIGURATION: bird.bird_conf(plan, site, router),
+            "/etc/config/network": openwrt.network(plan, site, router),
+            "/etc/config/firewall": openwrt.firewall(),
+            "/etc/config/dhcp": openwrt.dhcp(site),
+            "/etc/sysctl.d/90-underlay.conf": openwrt.sysctl(),
+            **keepalived.files(site, router),
+        },
+        secret_files={bird.PASSWORDS: passwords} if passwords else {},
+    )
+
+
+def _node(plan: Plan, site: Site, node: Node) -> NodeArtifacts:
+    return NodeArtifacts(
+        machine_patch=talos.machine_patch(plan, site, node), node=kubernetes.node_object(node)
+    )
+
+
+def _site(plan: Plan, site: Site) -> SiteArtifacts:
+    return SiteArtifacts(
+        name=site.name,
+        cluster_config=cilium.bgp_cluster_config(plan, site),
+        peer_config=cilium.bgp_peer_config(plan, site),
+        secret=cilium.bgp_secret(plan, site),
+    )

@@ -1,0 +1,119 @@
+"""BIRD on a router: its configuration, and the file of passwords that it includes.
+
+One text serves BIRD 2.0.12 to 2.19. Options and their defaults: BIRD User's Guide, chapter
+"Protocols", sections BGP, Direct, Kernel and Static.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from config.machines import Router, Site
+from config.plan import Plan
+from config.sessions import Session, SessionKind
+from render import interfaces
+from render.cilium import LISTEN_PORT
+from render.templating import fill
+
+CONFIGURATION = "/etc/bird.conf"
+PASSWORDS = "/etc/bird-passwords.conf"
+
+#: Routes of one node that are taken, and that are kept at all for someone to look at.
+IMPORT_LIMIT = 256
+RECEIVE_LIMIT = 1024
+
+#: The longest that a router restarted with `bird -R` leaves the kernel's routes as they are while
+#: a neighbor is missing. GoBGP is back within 10 s.
+LONGEST_GRACEFUL_RESTART_WAIT = 30
+
+#: What session names begin with: some names of machines are keywords to BIRD.
+_PREFIXES = {SessionKind.ROUTER: "router_", SessionKind.NODE: "node_"}
+
+
+def bird_conf(plan: Plan, site: Site, router: Router) -> str:
+    """The text of `/etc/bird.conf`. It holds no password: the diff of it may be shown."""
+    sessions = plan.sessions[router.name]
+    routers = [item for item in sessions if item.neighbor_kind is SessionKind.ROUTER]
+    pod_cidrs = {node.name: node.pod_cidr for node in site.nodes}
+    shared = list(_single_addresses(plan))
+    return fill(
+        "bird.conf.j2",
+        site=site,
+        router=router,
+        timers=plan.timers,
+        internal=[item for item in routers if item.is_internal],
+        external=[item for item in routers if not item.is_internal],
+        nodes=[
+            (item, pod_cidrs[item.neighbor_name])
+            for item in sessions
+            if item.neighbor_kind is SessionKind.NODE
+        ],
+        unreachable=unreachable(plan, site),
+        shared_patterns=shared,
+        fabric_patterns=[*_lans(plan), _every(plan.pods, plan.node_pods_prefix_length), *shared],
+        lan_interface=interfaces.LAN_BRIDGE,
+        node_port=LISTEN_PORT,
+        node_sessions=f"{_PREFIXES[SessionKind.NODE]}*",
+        import_limit=IMPORT_LIMIT,
+        receive_limit=RECEIVE_LIMIT,
+        graceful_restart_wait=min(plan.timers.graceful_restart_time, LONGEST_GRACEFUL_RESTART_WAIT),
+        session_name=session_name,
+        password_name=_password_name,
+        has_passwords=any(item.password for item in sessions),
+        passwords_file=PASSWORDS.rpartition("/")[2],
+    )
+
+
+def bird_passwords(plan: Plan, router: Router) -> str:
+    """The text of `/etc/bird-passwords.conf`: what the router's sessions use, often nothing."""
+    names = dict.fromkeys(item.password for item in plan.sessions[router.name] if item.password)
+    return "".join(f'define {_password_name(name)} = "{plan.passwords[name]}";\n' for name in names)
+
+
+def session_name(session: Session) -> str:
+    """What BIRD calls the session. A symbol cannot have hyphens, and machines' names do."""
+    return _PREFIXES[session.neighbor_kind] + _symbol(session.neighbor_name)
+
+
+def unreachable(plan: Plan, site: Site) -> tuple[IPv4Network, ...]:
+    """The ranges that end at a router of this datacentre where nothing in them is known.
+
+    Services are among them: their addresses live inside the nodes, and a packet to one that has
+    come as far as a router is lost already.
+    """
+    everywhere = (plan.lans, plan.pods, plan.services, plan.vips, plan.egress)
+    apart = (other.lan for other in plan.sites if not other.lan.subnet_of(plan.lans))
+    return tuple(dict.fromkeys((site.pods, *everywhere, *apart)))
+
+
+def _lans(plan: Plan) -> Iterator[str]:
+    """Patterns of all LANs.
+
+    Those drawn from the common range need one pattern together, whatever their number: a further
+    datacentre leaves the filters as they are, and BIRD has no route to look at again.
+    """
+    drawn = [site.lan for site in plan.sites if site.lan.subnet_of(plan.lans)]
+    for length in sorted({lan.prefixlen for lan in drawn}):
+        yield _every(plan.lans, length)
+    for site in plan.sites:
+        if site.lan not in drawn:
+            yield str(site.lan)
+
+
+def _single_addresses(plan: Plan) -> Iterator[str]:
+    for network in (plan.vips, plan.egress):
+        yield _every(network, network.max_prefixlen)
+
+
+def _every(network: IPv4Network, length: int) -> str:
+    """The pattern of every prefix of this length in the network."""
+    return f"{network}{{{length},{length}}}"
+
+
+def _password_name(name: str) -> str:
+    return f"PASSWORD_{_symbol(name).upper()}"
+
+
+def _symbol(name: str) -> str:
+    return name.replace("-", "_")

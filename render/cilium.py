@@ -1,0 +1,169 @@
+"""Cilium: Helm's values, and the resources by which its BGP control plane is told what to do.
+
+Field names are those of Cilium 1.18 to 1.20 (docs.cilium.io, "BGP Control Plane Resources").
+"""
+
+from __future__ import annotations
+
+from config.machines import Site
+from config.plan import Plan
+from render.documents import Document
+from render.kubernetes import ZONE_LABEL
+
+#: Where the agents listen for BGP, so that BIRD may dial. Not 179: that would take the capability
+#: NET_BIND_SERVICE.
+LISTEN_PORT = 1179
+
+#: Where Talos' KubePrism answers on each node: the API server without a network in between.
+KUBE_PRISM_PORT = 7445
+
+#: Where Cilium looks for the passwords of BGP (`bgpControlPlane.secretsNamespace`).
+SECRETS_NAMESPACE = "kube-system"
+
+#: The label by which a peer configuration finds what to advertise.
+_ADVERTISE_LABEL = "underlay.io/advertise"
+_POD_CIDRS = "pod-cidrs"
+
+_API_VERSION = "cilium.io/v2"
+
+#: What the agent may do. Talos loads no modules for anyone, so SYS_MODULE is not among them
+#: (Talos docs, "Deploy Cilium CNI").
+_AGENT_CAPABILITIES = (
+    "CHOWN",
+    "KILL",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "SYS_ADMIN",
+    "SYS_RESOURCE",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "SETGID",
+    "SETUID",
+)
+_CLEANER_CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN", "SYS_RESOURCE")
+
+
+def helm_values(plan: Plan) -> Document:
+    """The values of the Cilium chart: native routing on Talos, without any NAT.
+
+    `ipv4NativeRoutingCIDR` is not among them: it says what not to masquerade, and nothing is.
+    """
+    return {
+        "ipam": {"mode": "kubernetes"},
+        "kubeProxyReplacement": True,
+        "k8sServiceHost": "localhost",
+        "k8sServicePort": KUBE_PRISM_PORT,
+        "cgroup": {"autoMount": {"enabled": False}, "hostRoot": "/sys/fs/cgroup"},
+        "securityContext": {
+            "capabilities": {
+                "ciliumAgent": list(_AGENT_CAPABILITIES),
+                "cleanCiliumState": list(_CLEANER_CAPABILITIES),
+            }
+        },
+        "routingMode": "native",
+        # Pods of one LAN go straight from node to node. Without `skip`, every node beyond the
+        # router would be an error instead of being left to the default route.
+        "autoDirectNodeRoutes": True,
+        "directRoutingSkipUnreachable": True,
+        "enableIPv4Masquerade": False,
+        "bgpControlPlane": {"enabled": True, "secretsNamespace": {"name": SECRETS_NAMESPACE}},
+        # Its replicas refuse to share a node, and Helm would wait for the second one for ever.
+        "operator": {"replicas": min(2, len(plan.nodes))},
+    }
+
+
+def bgp_cluster_config(plan: Plan, site: Site) -> Document:
+    """The BGP instance of one datacentre's nodes: a peer for each router there.
+
+    The datacentre must have nodes: they are what the instance runs on.
+    """
+    peers = plan.sessions[site.nodes[0].name]
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "CiliumBGPClusterConfig",
+        "metadata": {"name": site.name},
+        "spec": {
+            "nodeSelector": {"matchLabels": {ZONE_LABEL: site.name}},
+            "bgpInstances": [
+                {
+                    "name": site.name,
+                    "localASN": site.nodes[0].asn,
+                    "localPort": LISTEN_PORT,
+                    "peers": [
+                        {
+                            "name": peer.neighbor_name,
+                            "peerAddress": str(peer.neighbor),
+                            "peerASN": peer.neighbor_asn,
+                            "peerConfigRef": {"name": site.name},
+                        }
+                        for peer in peers
+                    ],
+                }
+            ],
+        },
+    }
+
+
+def bgp_peer_config(plan: Plan, site: Site) -> Document:
+    """How one datacentre's nodes speak to its routers.
+
+    The family is spelt out: left out, Cilium negotiates two and advertises nothing.
+    """
+    timers = plan.timers
+    secret = {"authSecretRef": _secret_name(site)} if site.name in plan.passwords else {}
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "CiliumBGPPeerConfig",
+        "metadata": {"name": site.name},
+        "spec": {
+            **secret,
+            "timers": {
+                "connectRetryTimeSeconds": timers.connect_retry_time,
+                "holdTimeSeconds": timers.hold_time,
+                "keepAliveTimeSeconds": timers.keepalive_time,
+            },
+            "gracefulRestart": {
+                "enabled": True,
+                "restartTimeSeconds": timers.graceful_restart_time,
+            },
+            "families": [
+                {
+                    "afi": "ipv4",
+                    "safi": "unicast",
+                    "advertisements": {"matchLabels": {_ADVERTISE_LABEL: _POD_CIDRS}},
+                }
+            ],
+        },
+    }
+
+
+def bgp_advertisement() -> Document:
+    """Each node advertises its PodCIDR. A selector is forbidden for this type."""
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "CiliumBGPAdvertisement",
+        "metadata": {"name": _POD_CIDRS, "labels": {_ADVERTISE_LABEL: _POD_CIDRS}},
+        "spec": {"advertisements": [{"advertisementType": "PodCIDR"}]},
+    }
+
+
+def bgp_secret(plan: Plan, site: Site) -> Document | None:
+    """The password of the datacentre's sessions (RFC 2385), where it has one.
+
+    Cilium reads the key `password`; a secret without it leaves the whole instance without peers.
+    """
+    password = plan.passwords.get(site.name)
+    if password is None:
+        return None
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": _secret_name(site), "namespace": SECRETS_NAMESPACE},
+        "type": "Opaque",
+        "stringData": {"password": password},
+    }
+
+
+def _secret_name(site: Site) -> str:
+    return f"bgp-{site.name}"

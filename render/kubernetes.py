@@ -1,0 +1,24 @@
+"""Objects of Kubernetes itself."""
+
+from __future__ import annotations
+
+from config.machines import Node
+from render.documents import Document
+
+#: The label that says which datacentre a node is in (Kubernetes, Well-Known Labels).
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
+
+def node_object(node: Node) -> Document:
+    """The v1 Node as the plan wants it.
+
+    With `ipam.mode=kubernetes`, Cilium takes a node's PodCIDR from `spec.podCIDRs` of this object.
+    It can be set once and never changed (Kubernetes API, NodeSpec), so the plan pins it here.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": node.name, "labels": {ZONE_LABEL: node.datacentre}},
+        "spec": {"podCIDR": str(node.pod_cidr), "podCIDRs": [str(node.pod_cidr)]},
+        "status": {"addresses": [{"type": "InternalIP", "address": str(node.lan.address.ip)}]},
+    }

@@ -1,0 +1,73 @@
+"""Talos: what one node's machine configuration has beyond the generated one.
+
+Field names are those of Talos 1.13 (talos.dev, reference, "v1alpha1 Config"). The patch holds no
+field of `machine.network` that a document of its own has taken over.
+"""
+
+from __future__ import annotations
+
+from config.machines import Node, Role, Site
+from config.plan import Plan
+from render.cilium import KUBE_PRISM_PORT
+from render.documents import Document
+from render.kubernetes import ZONE_LABEL
+from render.yaml_text import yaml_text
+
+INSTALL_DISK = "/dev/vda"
+
+
+def machine_patch(plan: Plan, site: Site, node: Node) -> str:
+    """The strategic merge patch of one node: the configuration proper, and its host name.
+
+    The host name has a document of its own since Talos 1.12, and the generated one says
+    `auto: stable`; naming the host in `machine.network` as well would be refused.
+    """
+    return yaml_text(
+        {"machine": _machine(site, node), "cluster": _cluster(plan, site, node)},
+        {"apiVersion": "v1alpha1", "kind": "HostnameConfig", "auto": "off", "hostname": node.name},
+    )
+
+
+def _machine(site: Site, node: Node) -> Document:
+    return {
+        # Cilium's interface has an address as well: the kubelet must not take that one.
+        "kubelet": {"nodeIP": {"validSubnets": [str(site.lan)]}},
+        "network": {
+            "nameservers": [str(node.gateway)],
+            "interfaces": [
+                {
+                    "deviceSelector": {"hardwareAddr": node.lan.mac},
+                    "dhcp": False,
+                    "addresses": [str(node.lan.address)],
+                    "routes": [{"network": "0.0.0.0/0", "gateway": str(node.gateway)}],
+                }
+            ],
+        },
+        "install": {"disk": INSTALL_DISK},
+        "features": {
+            "kubePrism": {"enabled": True, "port": KUBE_PRISM_PORT},
+            # CoreDNS asks the router directly: without masquerading Cilium routes pods past the
+            # host's stack, where the forwarder's link-local address would be (cilium#36737).
+            "hostDNS": {"enabled": True, "forwardKubeDNSToHost": False},
+        },
+        "nodeLabels": {ZONE_LABEL: site.name},
+    }
+
+
+def _cluster(plan: Plan, site: Site, node: Node) -> Document:
+    network: Document = {
+        "cni": {"name": "none"},
+        "podSubnets": [str(plan.pods)],
+        "serviceSubnets": [str(plan.services)],
+    }
+    everywhere: Document = {"network": network, "proxy": {"disabled": True}}
+    if node.role is not Role.CONTROLPLANE:
+        return everywhere
+    only_controlplanes = all(other.role is Role.CONTROLPLANE for other in plan.nodes)
+    return everywhere | {
+        # PodCIDRs are the plan's: the allocator would give a node any that is free, before the
+        # plan's own could be set (kube-controller-manager, --allocate-node-cidrs).
+        "controllerManager": {"extraArgs": {"allocate-node-cidrs": "false"}},
+        "etcd": {"advertisedSubnets": [str(site.lan)]},
+        "allowSchedulingOnControlPlanes": only_controlplanes,
+    }

@@ -1,0 +1,118 @@
+"""Plans to render: three that are looked at closely, and any that the schema allows."""
+
+import functools
+from collections.abc import Mapping
+
+from hypothesis import strategies as st
+
+from config.load import load
+from config.plan import Plan, make_plan
+from config.scalars import LONGEST_DATACENTRE_NAME
+from render.artifacts import Artifacts, render
+from render.yaml_text import yaml_text
+
+NAMES = ("ams", "fra", "lon")
+
+
+def planned(
+    fabric: Mapping[str, object] | None = None, passwords: Mapping[str, object] | None = None
+) -> Plan:
+    return make_plan(load(fabric, passwords))
+
+
+@functools.cache
+def two_datacentres() -> Plan:
+    return planned()
+
+
+@functools.cache
+def pairs_of_routers_with_passwords() -> Plan:
+    """Three datacentres with two routers each: more than a full mesh takes, so two reflect."""
+    return planned(
+        {
+            "datacentres": [{"name": name, "routers": 2, "nodes": 2} for name in NAMES],
+            "full_mesh_limit": 5,
+        },
+        {"peering": "of-the-routers", "datacentres": {name: f"of-{name}" for name in NAMES}},
+    )
+
+
+@functools.cache
+def own_as_for_each() -> Plan:
+    """An AS per datacentre; one has its own LAN and two routers, another has no nodes."""
+    return planned(
+        {
+            "datacentres": [
+                {"name": "ams", "routers": 2, "lan": "192.168.7.0/24"},
+                {"name": "fra", "router_asn": 65010},
+                {"name": "lon", "nodes": 0},
+            ],
+            "asns": {"routers": "per-datacentre", "cluster": "per-datacentre"},
+        }
+    )
+
+
+PLANS = {
+    plan.__name__: plan
+    for plan in (two_datacentres, pairs_of_routers_with_passwords, own_as_for_each)
+}
+
+
+def texts(artifacts: Artifacts) -> dict[str, str]:
+    """Every artifact as text, by where it belongs."""
+    found = {"helm_values.yaml": yaml_text(artifacts.helm_values)}
+    for number, document in enumerate(artifacts.advertisements, start=1):
+        found[f"advertisement-{number}.yaml"] = yaml_text(document)
+    for name, router in artifacts.routers.items():
+        for path, text in {**router.files, **router.secret_files}.items():
+            found[f"{name}{path}"] = text
+    for name, node in artifacts.nodes.items():
+        found[f"{name}/machine_patch.yaml"] = node.machine_patch
+        found[f"{name}/node.yaml"] = yaml_text(node.node)
+    for name, site in artifacts.sites.items():
+        found[f"{name}/cluster_config.yaml"] = yaml_text(site.cluster_config)
+        found[f"{name}/peer_config.yaml"] = yaml_text(site.peer_config)
+        if site.secret is not None:
+            found[f"{name}/secret.yaml"] = yaml_text(site.secret)
+    return found
+
+
+def texts_of(plan: Plan) -> dict[str, str]:
+    return texts(render(plan))
+
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True).filter(
+    lambda name: len(name) <= LONGEST_DATACENTRE_NAME
+)
+passwords = st.text(
+    st.characters(codec="ascii", exclude_characters=' "', exclude_categories=["C"]),
+    min_size=1,
+    max_size=80,
+)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """A fabric of up to five datacentres, with whatever names, ASes and passwords."""
+    names = draw(st.lists(labels.filter(lambda name: name != "peering"), min_size=1, max_size=5))
+    names = list(dict.fromkeys(names))
+    datacentres = [
+        {
+            "name": name,
+            "routers": draw(st.integers(1, 2)),
+            "nodes": draw(st.integers(1 if position == 0 else 0, 4)),
+            **({"lan": f"192.168.{position}.0/26"} if draw(st.booleans()) else {}),
+            **({"router_asn": 64600 + draw(st.integers(0, 2))} if draw(st.booleans()) else {}),
+        }
+        for position, name in enumerate(names)
+    ]
+    signed = draw(st.lists(st.sampled_from(names), unique=True))
+    secrets: dict[str, object] = {"datacentres": {name: draw(passwords) for name in signed}}
+    if draw(st.booleans()):
+        secrets["peering"] = draw(passwords)
+    fabric = {
+        "datacentres": datacentres,
+        "full_mesh_limit": draw(st.integers(2, 8)),
+        "asns": {"routers": draw(st.sampled_from([65000, "per-datacentre"]))},
+    }
+    return planned(fabric, secrets)

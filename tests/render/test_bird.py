@@ -1,0 +1,176 @@
+"""What a router's BIRD is told, beyond that BIRD understands it."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+
+from config.machines import Router, Site
+from config.plan import Plan
+from render.bird import PASSWORDS, bird_conf, bird_passwords, unreachable
+from tests.render.plans import (
+    own_as_for_each,
+    pairs_of_routers_with_passwords,
+    planned,
+    plans,
+    two_datacentres,
+)
+
+
+def router_of(plan: Plan, name: str) -> tuple[Site, Router]:
+    return next(
+        (site, router) for site in plan.sites for router in site.routers if router.name == name
+    )
+
+
+def conf(plan: Plan, name: str) -> str:
+    return bird_conf(plan, *router_of(plan, name))
+
+
+def block(text: str, opening: str) -> str:
+    """The block that the line starting so opens."""
+    found = re.search(rf"^{re.escape(opening)}.*?^}}$", text, re.MULTILINE | re.DOTALL)
+    assert found, f"no {opening}"
+    return found.group()
+
+
+def sessions(text: str, template: str) -> list[str]:
+    return re.findall(rf"^protocol bgp (\w+) from {template} ", text, re.MULTILINE)
+
+
+def test_routers_of_one_as_speak_ibgp() -> None:
+    text = conf(two_datacentres(), "dc1-router1")
+    assert sessions(text, "own_as") == ["router_dc2_router1"]
+    assert sessions(text, "other_as") == []
+    assert "neighbor 172.30.0.3 as OWNAS;" in text
+
+
+def test_an_as_per_datacentre_makes_ebgp_but_for_the_routers_of_one_datacentre() -> None:
+    text = conf(own_as_for_each(), "ams-router1")
+    assert sessions(text, "own_as") == ["router_ams_router2"]
+    assert sessions(text, "other_as") == ["router_fra_router1", "router_lon_router1"]
+    assert "neighbor 172.30.0.3 as 65010;" in text
+
+
+def test_two_routers_reflect_where_a_full_mesh_would_be_too_much() -> None:
+    plan = pairs_of_routers_with_passwords()
+    clients = {router.name: conf(plan, router.name).count("rr client;") for router in plan.routers}
+    assert {name: count for name, count in clients.items() if count} == {
+        "ams-router1": 4,
+        "fra-router1": 4,
+    }
+    assert len(sessions(conf(plan, "lon-router2"), "own_as")) == 2
+
+
+def test_a_reflector_does_not_tell_a_client_of_the_client_itself() -> None:
+    text = conf(pairs_of_routers_with_passwords(), "ams-router1")
+    client = block(text, "protocol bgp router_lon_router2")
+    assert "neighbor 172.30.0.6 " in client
+    assert "bgp_next_hop != 172.30.0.6" in client
+
+
+def test_bird_dials_the_port_that_cilium_listens_on() -> None:
+    text = conf(two_datacentres(), "dc1-router1")
+    assert "neighbor 10.1.1.11 port 1179 as 65001;" in text
+
+
+def test_each_node_may_announce_its_own_pods_and_no_other_nodes() -> None:
+    text = conf(two_datacentres(), "dc1-router1")
+    accepted = {
+        name: re.findall(r"net = ([\d./]+)", block(text, f"protocol bgp {name}"))
+        for name in sessions(text, "kubernetes")
+    }
+    assert accepted == {
+        "node_dc1_controlplane1": ["10.129.11.0/24"],
+        "node_dc1_worker1": ["10.129.21.0/24"],
+    }
+
+
+def test_nodes_are_told_nothing() -> None:
+    text = conf(two_datacentres(), "dc1-router1")
+    assert "export none;" in block(text, "template bgp kubernetes")
+
+
+def test_what_belongs_to_the_fabric_and_is_unknown_ends_at_the_router() -> None:
+    plan = own_as_for_each()
+    text = block(conf(plan, "fra-router1"), "protocol static supernets")
+    assert re.findall(r"route (\S+) unreachable;", text) == [
+        "10.130.0.0/16",
+        "10.1.0.0/16",
+        "10.128.0.0/9",
+        "10.96.0.0/12",
+        "10.112.0.0/16",
+        "10.113.0.0/16",
+        "192.168.7.0/24",
+    ]
+
+
+def test_unreachable_ranges_are_announced_to_nobody() -> None:
+    for plan in (two_datacentres(), own_as_for_each()):
+        for router in plan.routers:
+            exports = re.findall(r"filter to_\w+_as \{.*?^}", conf(plan, router.name), re.M | re.S)
+            assert exports
+            assert not any("RTS_STATIC" in text for text in exports)
+            assert all(text.rstrip("}\n").endswith("reject;") for text in exports)
+
+
+def test_a_lone_router_takes_nobodys_word_for_its_own_lan_and_pods() -> None:
+    refusal = "if net ~ OWNLAN || net ~ OWNNET then reject;"
+    alone = conf(two_datacentres(), "dc1-router1")
+    paired = conf(pairs_of_routers_with_passwords(), "ams-router1")
+    assert refusal in block(alone, "filter from_own_as")
+    assert refusal not in block(paired, "filter from_own_as")
+    assert refusal in block(conf(own_as_for_each(), "ams-router1"), "filter from_other_as")
+
+
+def test_a_further_datacentre_changes_no_filter() -> None:
+    before, after = (planned({"datacentres": count}) for count in (2, 3))
+    for name in ("dc1-router1", "dc2-router1"):
+        added = set(conf(after, name).splitlines()) - set(conf(before, name).splitlines())
+        gone = set(conf(before, name).splitlines()) - set(conf(after, name).splitlines())
+        assert gone == set()
+        assert added == {
+            "protocol bgp router_dc3_router1 from own_as {",
+            "  neighbor 172.30.0.5 as OWNAS;",
+        }
+
+
+@given(plan=plans())
+@settings(max_examples=25, deadline=None)
+def test_no_password_stands_in_bird_conf(plan: Plan) -> None:
+    for router in plan.routers:
+        text = conf(plan, router.name)
+        used = {session.password for session in plan.sessions[router.name] if session.password}
+        defined = re.findall(r"^define (\w+) = ", bird_passwords(plan, router), re.MULTILINE)
+        asked = set(re.findall(r"^  password (.*);$", text, re.MULTILINE))
+        assert len(defined) == len(used)
+        assert asked == set(defined)
+        assert (f'include "{PASSWORDS.rpartition("/")[2]}";' in text) == bool(used)
+
+
+@given(plan=plans())
+@settings(max_examples=25, deadline=None)
+def test_no_two_sessions_have_the_same_name(plan: Plan) -> None:
+    for router in plan.routers:
+        names = re.findall(r"^protocol bgp (\w+)", conf(plan, router.name), re.MULTILINE)
+        assert len(names) == len(set(names)) == len(plan.sessions[router.name])
+
+
+def test_a_router_without_passwords_has_no_file_of_them() -> None:
+    plan = two_datacentres()
+    assert all(bird_passwords(plan, router) == "" for router in plan.routers)
+
+
+@pytest.mark.parametrize(("seconds", "wait"), [(120, 30), (5, 5)])
+def test_a_restarted_router_waits_no_longer_than_its_neighbors_keep_its_routes(
+    seconds: int, wait: int
+) -> None:
+    plan = planned({"timers": {"graceful_restart_time": seconds}})
+    assert f"graceful restart wait {wait};" in conf(plan, "dc1-router1")
+
+
+def test_a_lan_of_its_own_is_unreachable_where_its_routers_are_not_heard() -> None:
+    plan = own_as_for_each()
+    lan = plan.sites[0].lan
+    assert not lan.subnet_of(plan.lans)
+    assert all(lan in unreachable(plan, site) for site in plan.sites)

@@ -1,0 +1,21 @@
+"""The artifacts as they were when someone last looked at them.
+
+`pytest tests/render --snapshot-update` takes the present ones for good.
+"""
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from tests.render.plans import PLANS, texts_of
+
+ARTIFACTS = {
+    f"{plan}/{path}": (plan, path)
+    for plan in PLANS
+    for path in texts_of(PLANS[plan]())
+    if plan != "own_as_for_each" or path.endswith("/etc/bird.conf")  # the rest has nothing new
+}
+
+
+@pytest.mark.parametrize(("plan", "path"), ARTIFACTS.values(), ids=ARTIFACTS.keys())
+def test_an_artifact_is_as_it_was(plan: str, path: str, snapshot: SnapshotAssertion) -> None:
+    assert texts_of(PLANS[plan]())[path] == snapshot
