@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -77,10 +78,22 @@ class Client:
     def apply(self, speaker: Speaker) -> None:
         """Make GoBGP what `speaker` says. Sessions that stay as they are, are not touched."""
         answer = self._call("GetBgp", api.GetBgpRequest(), api.GetBgpResponse)
-        if not _global(answer).asn:
-            self._start(speaker)
-        self._apply_neighbors(speaker.neighbors)
-        self._apply_prefixes(speaker)
+        if _global(answer).asn:
+            self._apply_neighbors(speaker.neighbors, self._configured())
+            self._apply_prefixes(speaker, set(self.prefixes()))
+        else:
+            self.start(speaker)
+
+    def start(self, speaker: Speaker) -> None:
+        """Tell a GoBGP that knows nothing yet."""
+        request = api.StartBgpRequest()
+        settings = _global(request)
+        settings.asn = speaker.asn
+        settings.router_id = str(speaker.router_id)
+        settings.listen_port = speaker.listen_port or -1
+        self._call("StartBgp", request, Empty)
+        self._apply_neighbors(speaker.neighbors, {})
+        self._apply_prefixes(speaker, set())
 
     def is_as(self, speaker: Speaker) -> bool:
         """Whether GoBGP is configured as `speaker` says."""
@@ -105,16 +118,9 @@ class Client:
         )
         return [IPv4Network(answer.destination.prefix) for answer in answers]
 
-    def _start(self, speaker: Speaker) -> None:
-        request = api.StartBgpRequest()
-        settings = _global(request)
-        settings.asn = speaker.asn
-        settings.router_id = str(speaker.router_id)
-        settings.listen_port = speaker.listen_port or -1
-        self._call("StartBgp", request, Empty)
-
-    def _apply_neighbors(self, wanted: tuple[Neighbor, ...]) -> None:
-        configured = self._configured()
+    def _apply_neighbors(
+        self, wanted: tuple[Neighbor, ...], configured: Mapping[IPv4Address, Neighbor]
+    ) -> None:
         for address in configured.keys() - {neighbor.address for neighbor in wanted}:
             self._call("DeletePeer", api.DeletePeerRequest(address=str(address)), Empty)
         for neighbor in wanted:
@@ -125,8 +131,7 @@ class Client:
                 request = api.UpdatePeerRequest(peer=_peer(neighbor))
                 self._call("UpdatePeer", request, api.UpdatePeerResponse)
 
-    def _apply_prefixes(self, speaker: Speaker) -> None:
-        announced = set(self.prefixes())
+    def _apply_prefixes(self, speaker: Speaker, announced: AbstractSet[IPv4Network]) -> None:
         for prefix in announced - set(speaker.prefixes):
             request = api.DeletePathRequest(
                 family=_IPV4_UNICAST, path=_path(prefix, speaker.router_id)

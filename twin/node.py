@@ -19,7 +19,6 @@ from twin import cilium, daemons, gobgp, iproute
 from twin.cilium import Manifest, TranslationError
 from twin.machine import (
     Nic,
-    apply_network,
     apply_sysctls,
     device_name,
     differing_sysctls,
@@ -29,7 +28,15 @@ from twin.machine import (
     run_nft,
     static_neighbors,
 )
-from twin.network import Address, Neighbor, Network, Observed, Route
+from twin.network import (
+    Address,
+    Neighbor,
+    Network,
+    Observed,
+    Route,
+    commands,
+    obsolete_addresses,
+)
 from twin.place import Place
 
 #: The hosts of a PodCIDR that are the node's own pod address and the first pod's.
@@ -104,20 +111,20 @@ class Node:
     def build(self, owner: str, previous: Node | None = None) -> None:
         """Boot the node, or bring a running one to what its artifacts say."""
         is_new = self.place.claim(owner)
-        if not daemons.running_in(self.place.folder, "gobgpd"):
-            self._start_gobgp()
+        speaker = self.speaker()
+        self._run_gobgp(speaker, is_new=is_new)
         observed = observe_if_old(self.place, is_new=is_new)
         plug(self.place, self.nics, observed)
         pods = self.pods()
-        iproute.batch(self.place.namespace, self._cables(pods, owner, observed))
-        for pod in pods:
-            seen = Observed() if is_new else observe_if_old(pod.place, is_new=False)
-            apply_network(pod.place, seen, pod.network())
-        if not is_new:
-            observed = observe_if_old(self.place, is_new=False)
-        apply_network(
-            self.place, observed, self.network(), previous.network() if previous else None
+        new_pods = [pod for pod in pods if pod.place.claim(owner) or _is_loose(pod, observed)]
+        obsolete = obsolete_addresses(previous.network(), self.network()) if previous else []
+        iproute.batch(
+            self.place.namespace,
+            [*map(_cable, new_pods), *obsolete, *commands(observed, self.network())],
         )
+        for pod in pods:
+            seen = observe_if_old(pod.place, is_new=pod in new_pods)
+            iproute.batch(pod.place.namespace, commands(seen, pod.network()))
         apply_sysctls(self.place, _SYSCTLS)
         self._masquerade(is_new=is_new)
         if previous:
@@ -125,9 +132,9 @@ class Node:
             for pod in previous.pods():
                 if pod.place not in kept:
                     pod.place.release()
-        with gobgp.connect(self.api_socket) as client:
-            if speaker := self.speaker():
-                client.apply(speaker)
+        if speaker:
+            with gobgp.connect(self.api_socket) as client:
+                client.start(speaker) if is_new else client.apply(speaker)
 
     def drift(self) -> list[str]:
         """What is not as the artifacts say. Empty for a healthy node."""
@@ -137,11 +144,13 @@ class Node:
         observed = observe_if_old(self.place, is_new=False)
         found = drift_of_network(observed, self.network(), len(self.nics))
         found += [f"sysctl {name}" for name in differing_sysctls(self.place, _SYSCTLS)]
+        speaker = self.speaker()
+        if speaker is None:
+            return found
         if not daemons.running_in(self.place.folder, "gobgpd"):
             return [*found, "gobgpd is not running"]
-        speaker = self.speaker()
         with gobgp.connect(self.api_socket) as client:
-            if speaker and not client.is_as(speaker):
+            if not client.is_as(speaker):
                 found.append("GoBGP's configuration changed")
         return found
 
@@ -238,7 +247,12 @@ class Node:
         elif not is_new:
             run_nft(self.place, ["-f", "-"], "table ip cilium\ndelete table ip cilium\n")
 
-    def _start_gobgp(self) -> None:
+    def _run_gobgp(self, speaker: gobgp.Speaker | None, *, is_new: bool) -> None:
+        running = [] if is_new else daemons.running_in(self.place.folder, "gobgpd")
+        if speaker is None:
+            daemons.stop(running)
+        if running or speaker is None:
+            return
         command = [
             *("gobgpd", "--api-hosts", f"unix://{self.api_socket}"),
             *("--pprof-disable", "--log-plain", "--cpus", "1"),
@@ -248,16 +262,6 @@ class Node:
         daemons.start(
             self.place.namespace, command, folder=self.place.folder, environment={"GOGC": "20"}
         )
-
-    def _cables(self, pods: Sequence[Pod], owner: str, observed: Observed) -> list[str]:
-        laid = []
-        for pod in pods:
-            if pod.place.claim(owner) or pod.node_device not in observed.devices:
-                laid.append(
-                    f"link add {pod.node_device} address {pod.node_mac} "
-                    f"type veth peer name eth0 address {pod.mac} netns {pod.place.namespace}"
-                )
-        return laid
 
     @cached_property
     def _machine(self) -> Manifest:
@@ -281,6 +285,18 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def api_socket(place: Place) -> Path:
     """Where a node's GoBGP listens for requests."""
     return place.folder / "gobgp.sock"
+
+
+def _is_loose(pod: Pod, observed: Observed) -> bool:
+    return pod.node_device not in observed.devices
+
+
+def _cable(pod: Pod) -> str:
+    """The command, to be run in the node, that plugs the pod in."""
+    return (
+        f"link add {pod.node_device} address {pod.node_mac} "
+        f"type veth peer name eth0 address {pod.mac} netns {pod.place.namespace}"
+    )
 
 
 def _mac(kind: int, address: IPv4Address) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,16 +79,19 @@ class Place:
 
 def claim_stack(stack: str, owner: str) -> None:
     """Make the stack's folder this owner's. Raises `TakenError` if it is another's."""
+    if owner_of(stack) == owner:
+        return
     folder = STATE_FOLDER / stack
     folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{_OWNER}-{threading.get_ident()}"
+    draft.write_text(owner)
     try:
-        descriptor = os.open(folder / _OWNER, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        os.link(draft, folder / _OWNER)  # there at once with its text, or not at all
     except FileExistsError:
         if owner_of(stack) != owner:
             raise TakenError(taken_message(stack)) from None
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(owner)
+    finally:
+        draft.unlink()
 
 
 def owner_of(stack: str) -> str | None:

@@ -6,6 +6,7 @@ found changed since. The inputs themselves are the artifacts, which is what `pre
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Protocol, Self
@@ -19,7 +20,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from twin import ground, record
+from twin import cluster, ground, record
 from twin.host import Host
 from twin.machine import Nic
 from twin.node import Node
@@ -75,9 +76,15 @@ class ThingProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         watch_engine()
 
+    def complete(self, props: Props) -> Props:
+        """The inputs, with what they refer to."""
+        return props
+
     def create(self, props: Props) -> CreateResult:
-        thing = self.thing(props)
+        complete = self.complete(props)
+        thing = self.thing(complete)
         thing.build(props["owner"])
+        record.write(thing.place, complete)
         return CreateResult(thing.place.namespace, _applied(thing.place, props))
 
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
@@ -88,9 +95,11 @@ class ThingProvider(ResourceProvider):
         )
 
     def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
-        thing = self.thing(_news)
+        complete = self.complete(_news)
+        thing = self.thing(complete)
         before = record.read(thing.place)
         thing.build(_news["owner"], self.thing(before) if before else None)
+        record.write(thing.place, complete)
         return UpdateResult(_applied(thing.place, _news))
 
     def read(self, id_: str, props: Props) -> ReadResult:
@@ -123,18 +132,53 @@ class RouterProvider(ThingProvider):
         )
 
 
+class ClusterProvider(ResourceProvider):
+    """Drives what nodes learn from the API server. Its outputs say which documents are which."""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        watch_engine()
+
+    def create(self, props: Props) -> CreateResult:
+        return CreateResult(f"{props['stack']}-cluster", _stored(props))
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
+        replaces = ["stack"] if _olds["stack"] != _news["stack"] else []
+        is_changed = _olds["digests"] != _digests(_news)
+        return DiffResult(changes=is_changed or bool(replaces), replaces=replaces)
+
+    def update(self, _id: str, _olds: Props, _news: Props) -> UpdateResult:
+        return UpdateResult(_stored(_news))
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        stored = {name: cluster.read(props["stack"], name) for name in props["digests"]}
+        if None in stored.values():
+            return ReadResult("", {})
+        found = {name: documents.digest() for name, documents in stored.items() if documents}
+        return ReadResult(id_, {**props, "digests": found})
+
+    def delete(self, _id: str, _props: Props) -> None:
+        cluster.remove(_props["stack"])
+
+
 class NodeProvider(ThingProvider):
     """Drives a node with its pods."""
 
+    def complete(self, props: Props) -> Props:
+        documents = cluster.read(props["stack"], props["datacentre"])
+        if documents is None:
+            raise LookupError(f"the documents of {props['datacentre']} are gone: up --refresh")
+        return {**props, "documents": asdict(documents)}
+
     def thing(self, props: Props) -> Node:
+        documents = cluster.Documents(**props["documents"])
         return Node(
             place=_place(props),
             nics=_nics(props),
             machine_patch=props["machine_patch"],
-            helm_values=props["helm_values"],
-            node=props["node"],
-            others=tuple(props["others"]),
-            manifests=(*props["manifests"], *props["secret_manifests"]),
+            helm_values=documents.helm_values,
+            node=documents.nodes[props["machine"]],
+            others=tuple(o for name, o in documents.nodes.items() if name != props["machine"]),
+            manifests=(*documents.manifests, *props["secret_manifests"]),
             pods_per_node=int(props["pods"]),
         )
 
@@ -161,8 +205,20 @@ def _nics(props: Props) -> tuple[Nic, ...]:
     )
 
 
+def _documents(props: Props) -> dict[str, cluster.Documents]:
+    return {name: cluster.Documents(**found) for name, found in props["datacentres"].items()}
+
+
+def _digests(props: Props) -> dict[str, str]:
+    return {name: documents.digest() for name, documents in _documents(props).items()}
+
+
+def _stored(props: Props) -> Props:
+    cluster.store(props["stack"], props["owner"], _documents(props))
+    return {"stack": props["stack"], "digests": _digests(props)}
+
+
 def _applied(place: Place, props: Props) -> Props:
-    record.write(place, props)
     return {
         "stack": place.stack,
         "machine": place.machine,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
 import pulumi
 from pulumi.dynamic import Resource
 
+from twin.cluster import Documents
 from twin.providers import (
+    ClusterProvider,
     GroundProvider,
     HostProvider,
     NodeProvider,
@@ -86,8 +88,30 @@ class Router(Machine, module="twin", name="Router"):
         super().__init__(RouterProvider(), name, inputs, opts)
 
 
+class Cluster(Resource, module="twin", name="Cluster"):
+    """What nodes learn from the API server. `digests` name each datacentre's part of it."""
+
+    digests: pulumi.Output[Mapping[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        seat: Seat,
+        datacentres: Mapping[str, Documents],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        inputs = {
+            "stack": seat.stack,
+            "owner": seat.owner,
+            "datacentres": {name: asdict(documents) for name, documents in datacentres.items()},
+            "digests": None,
+        }
+        super().__init__(ClusterProvider(), name, inputs, opts)
+
+
 class Node(Machine, module="twin", name="Node"):
-    """A node with its pods, booted from Talos' patch and Cilium's values and resources."""
+    """A node with its pods, booted from Talos' patch and what `cluster` holds for it."""
 
     def __init__(
         self,
@@ -95,23 +119,19 @@ class Node(Machine, module="twin", name="Node"):
         *,
         seat: Seat,
         machine: str,
+        datacentre: str,
         nics: Sequence[NicArgs],
         machine_patch: str,
-        helm_values: str,
-        node: str,
-        others: Sequence[str],
-        manifests: Sequence[str],
+        cluster: Cluster,
         secret_manifests: Sequence[str],
         pods: int,
         opts: pulumi.ResourceOptions,
     ) -> None:
         inputs = _machine_inputs(seat, machine, nics)
         inputs |= {
+            "datacentre": datacentre,
             "machine_patch": machine_patch,
-            "helm_values": helm_values,
-            "node": node,
-            "others": list(others),
-            "manifests": list(manifests),
+            "documents_digest": cluster.digests.apply(lambda digests: digests[datacentre]),
             "secret_manifests": _secret(list(secret_manifests)),
             "pods": pods,
         }

@@ -68,7 +68,7 @@ class Router:
             write_file(self.place.folder, _RULES_RECORD, self._listed_rules())
         changed = self._write_files()
         self._run_bird(is_new=is_new, is_changed=bool(changed & {BIRD_FILE, *self.secret_files}))
-        self._run_keepalived(is_changed=KEEPALIVED_FILE in changed)
+        self._run_keepalived(is_new=is_new, is_changed=KEEPALIVED_FILE in changed)
 
     def drift(self) -> list[str]:
         """What is not as the files say. Empty for a healthy router."""
@@ -150,7 +150,7 @@ class Router:
     def _run_bird(self, *, is_new: bool, is_changed: bool) -> None:
         """A running BIRD is reconfigured, which drops no session that stays as it is."""
         folder, text = self.place.folder, self.files[BIRD_FILE]
-        if daemons.running_in(folder, "bird"):
+        if not is_new and daemons.running_in(folder, "bird"):
             if is_changed:
                 self._reconfigure_bird(text)
             return
@@ -179,7 +179,9 @@ class Router:
         draft.replace(self.place.folder / BIRD_FILE.lstrip("/"))
         birdc.ask(self.control_socket, "configure")
 
-    def _run_keepalived(self, *, is_changed: bool) -> None:
+    def _run_keepalived(self, *, is_new: bool, is_changed: bool) -> None:
+        if is_new and KEEPALIVED_FILE not in self.files:
+            return
         running = daemons.running_in(self.place.folder, "keepalived")
         if KEEPALIVED_FILE not in self.files:
             daemons.stop(running)

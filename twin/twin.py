@@ -13,6 +13,7 @@ from config.plan import Plan
 from render.artifacts import Artifacts
 from render.yaml_text import yaml_text
 from twin import resources
+from twin.cluster import Documents
 from twin.resources import NicArgs, Seat
 
 #: The machine on the WAN side. It holds the address that the routers use as their gateway.
@@ -44,14 +45,11 @@ class Twin(pulumi.ComponentResource):
         self._name = name
         self._args = args
         self._neighbors = _neighbors(args.plan)
-        self._helm_values = yaml_text(args.artifacts.helm_values)
-        self._node_objects = {
-            node: yaml_text(artifacts.node) for node, artifacts in args.artifacts.nodes.items()
-        }
         self._children = pulumi.ResourceOptions(parent=self)
         ground = resources.Ground(f"{name}-ground", stack=args.stack, opts=self._children)
         self._seat = Seat(args.stack, ground.owner)
         self._segments = {network: self._segment(network) for network in self._neighbors}
+        self._documents = self._cluster()
         # Routers come first: their BIRDs wait before they dial, and meanwhile the rest is made.
         self.machines = {
             **{router.name: self._router(router) for router in args.plan.routers},
@@ -79,22 +77,33 @@ class Twin(pulumi.ComponentResource):
             opts=self._children,
         )
 
-    def _node(self, site: Site, node: Node) -> resources.Node:
+    def _cluster(self) -> resources.Cluster:
         rendered = self._args.artifacts
-        of_site = rendered.sites[site.name]
-        artifacts = rendered.nodes[node.name]
-        public = (of_site.cluster_config, of_site.peer_config, *rendered.advertisements)
+        helm_values = yaml_text(rendered.helm_values)
+        documents = {}
+        for site in self._args.plan.sites:
+            if of_site := rendered.sites.get(site.name):
+                public = (of_site.cluster_config, of_site.peer_config, *rendered.advertisements)
+                documents[site.name] = Documents(
+                    helm_values=helm_values,
+                    manifests=[yaml_text(manifest) for manifest in public],
+                    nodes={n.name: yaml_text(rendered.nodes[n.name].node) for n in site.nodes},
+                )
+        return resources.Cluster(
+            f"{self._name}-cluster", seat=self._seat, datacentres=documents, opts=self._children
+        )
+
+    def _node(self, site: Site, node: Node) -> resources.Node:
+        secret = self._args.artifacts.sites[site.name].secret
         return resources.Node(
             f"{self._name}-{node.name}",
             seat=self._seat,
             machine=node.name,
+            datacentre=site.name,
             nics=[self._nic(node.lan)],
-            machine_patch=artifacts.machine_patch,
-            helm_values=self._helm_values,
-            node=self._node_objects[node.name],
-            others=[self._node_objects[other.name] for other in site.nodes if other is not node],
-            manifests=[yaml_text(manifest) for manifest in public],
-            secret_manifests=[yaml_text(of_site.secret)] if of_site.secret else [],
+            machine_patch=self._args.artifacts.nodes[node.name].machine_patch,
+            cluster=self._documents,
+            secret_manifests=[yaml_text(secret)] if secret else [],
             pods=self._args.plan.pods_per_node,
             opts=self._children,
         )

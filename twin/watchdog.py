@@ -12,12 +12,17 @@ import threading
 from functools import cache
 from pathlib import Path
 
+_ENGINE = "pulumi"
+_INIT = 1
+
 
 @cache
 def watch_engine() -> None:
-    """Start watching, once a process. What the plugin was doing is left half-done, and mended."""
-    engine = os.pidfd_open(_engine())
-    threading.Thread(target=_wait, args=(engine,), name="watchdog", daemon=True).start()
+    """Start watching, once a process. What it was doing is left half-done, and can be repeated."""
+    engine = _engine()
+    if engine is not None:
+        handle = os.pidfd_open(engine)
+        threading.Thread(target=_wait, args=(handle,), name="watchdog", daemon=True).start()
 
 
 def _wait(engine: int) -> None:
@@ -27,11 +32,13 @@ def _wait(engine: int) -> None:
     os._exit(1)
 
 
-def _engine() -> int:
-    """The engine starts the plugin by a shell script, which waits for it (or not, by version)."""
-    parent = os.getppid()
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{parent}/status").read_text().splitlines()
-    )
-    is_shell = status["Name"].strip() in {"sh", "dash", "bash", "busybox"}
-    return int(status["PPid"]) if is_shell else parent
+def _engine() -> int | None:
+    """The nearest ancestor of the engine's name: a shell script may stand in between."""
+    process = os.getppid()
+    while process > _INIT:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in lines if ":" in line)
+        if fields["Name"].strip() == _ENGINE:
+            return process
+        process = int(fields["PPid"])
+    return None

@@ -29,6 +29,8 @@ def table(place: Place) -> Table:
 
 def sessions(place: Place, expected: Expected) -> Mapping[str, str]:
     """The machine's BGP sessions by the neighbor's address. A daemon that is down has none."""
+    if not expected.sessions:
+        return {}
     if expected.kind is Kind.ROUTER:
         with suppress(birdc.BirdError):
             return birdc.sessions(control_socket(place))
