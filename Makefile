@@ -9,33 +9,38 @@ RUN    ?=
 STATE := $(or $(filter /%,$(XDG_STATE_HOME)),$(HOME)/.local/state)/underlay
 
 export VIRTUAL_ENV := $(CURDIR)/.venv
-export PULUMI_BACKEND_URL ?= file://$(STATE)
+# Without `metadata=skip` each state file has a companion that a killed run can leave empty, and then
+# the state does not load.
+export PULUMI_BACKEND_URL ?= file://$(STATE)?metadata=skip
 export PULUMI_SKIP_UPDATE_CHECK := 1
-ifeq ($(STACK),twin)
+ifneq ($(filter twin%,$(STACK)),)
 # The twin has no secrets worth a passphrase and uses no plugins that would have to be downloaded.
 # Other stacks ask for theirs, and fetch theirs.
 ifndef PULUMI_CONFIG_PASSPHRASE_FILE
 export PULUMI_CONFIG_PASSPHRASE ?=
 endif
 export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION := 1
+# Its creations may be done again after a run that was killed.
+REPEATABLE := --repeatable
 endif
 
 # The environment first, then the engine; the daemons are in sbin, which not everybody's PATH has.
 HERE = PATH="$$($(PYTHON) -m tools path):$$PATH:/usr/sbin:/sbin" &&
-STACK_HERE = $(HERE) pulumi stack select --create $(STACK) &&
+STACK_HERE = $(HERE) pulumi stack select --create $(STACK) && \
+             python3 -m tools mend --stack $(STACK) $(REPEATABLE) &&
 
 .PHONY: up preview down verify test lint bench lock tools dev state
 .DEFAULT_GOAL := up
 
 up: tools state ## the stack, then what it does
-	@$(STACK_HERE) $(RUN) pulumi up --yes --stack $(STACK) && \
+	@$(STACK_HERE) $(RUN) pulumi up --yes --skip-preview --stack $(STACK) && \
 	  $(RUN) python -m verify --stack $(STACK)
 
 preview: tools state ## what `up` would change
 	@$(STACK_HERE) $(RUN) pulumi preview --diff --stack $(STACK)
 
 down: tools state ## nothing left of the stack but its configuration
-	@$(STACK_HERE) $(RUN) pulumi destroy --yes --stack $(STACK)
+	@$(STACK_HERE) $(RUN) pulumi destroy --yes --skip-preview --stack $(STACK)
 
 verify: tools state ## observed against planned
 	@$(HERE) $(RUN) python -m verify --stack $(STACK)

@@ -48,7 +48,7 @@ def build_twin(settings: Settings, plan: Plan, artifacts: Artifacts) -> None:
     Converged(
         "converged",
         stack=stack,
-        fabric=settings.fabric.model_dump(mode="json"),
+        fabric=settings.fabric.model_dump(mode="json", exclude_defaults=True),
         machines={name: machine.built_at for name, machine in twin.machines.items()},
         opts=pulumi.ResourceOptions(parent=twin),
     )
@@ -60,4 +60,4 @@ def export(settings: Settings, plan: Plan) -> None:
     pulumi.export("router_ips", {router.name: str(router.router_id) for router in plan.routers})
     pulumi.export("pod_cidrs", {node.name: str(node.pod_cidr) for node in plan.nodes})
     pulumi.export("vips", {})
-    pulumi.export("fabric", settings.fabric.model_dump(mode="json"))
+    pulumi.export("fabric", settings.fabric.model_dump(mode="json", exclude_defaults=True))

@@ -1,4 +1,4 @@
-"""`python3 -m tools install [--dev]` and `python3 -m tools path`.
+"""`python3 -m tools install [--dev]`, `path`, and `mend --stack NAME`.
 
 This file must also parse under a Python that is too old, so that such a Python gets a sentence
 instead of a traceback: everything newer lives behind the check.

@@ -1,4 +1,4 @@
-"""The two commands of this package."""
+"""The commands of this package."""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tools import ToolError, packages, pulumi, venv
+from tools.mend import mend
 from tools.progress import Progress
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -35,12 +36,17 @@ def main(arguments: list[str]) -> int:
     installs = commands.add_parser("install", help="install whatever is missing; silent if nothing")
     installs.add_argument("--dev", action="store_true", help="with what tests and linters need")
     commands.add_parser("path", help="print the folders that go first on PATH")
+    mends = commands.add_parser("mend", help="put the state right after a run that was killed")
+    mends.add_argument("--stack", required=True)
+    mends.add_argument("--repeatable", action="store_true", help="creations may be done again")
     chosen = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
         if chosen.command == "path":
             print(search_path())
+        elif chosen.command == "mend":
+            mend(chosen.stack, PROJECT, repeatable=chosen.repeatable, environ=os.environ)
         else:
             install("dev" if chosen.dev else "runtime")
     except (ToolError, OSError, subprocess.SubprocessError) as error:

@@ -19,6 +19,7 @@ class Report:
 
     stack: str
     checked: Mapping[str, Mapping[Check, int]]
+    pods: frozenset[str]
     findings: tuple[Finding, ...]
 
     @property
@@ -58,7 +59,12 @@ def verify(stack: str, plan: Plan) -> Report:
         for finding in differences(machine, probes.look(stack, machine))
     ]
     found += reach.findings(plan, reach.probe(stack, plan))
-    return Report(stack, _checked(plan, expected.values()), tuple(found))
+    return Report(
+        stack=stack,
+        checked=_checked(plan, expected.values()),
+        pods=frozenset(name for name, machine in expected.items() if machine.kind is Kind.POD),
+        findings=tuple(found),
+    )
 
 
 def _checked(plan: Plan, expected: Iterable[Expected]) -> dict[str, dict[Check, int]]:

@@ -14,9 +14,9 @@ from verify.report import Report
 _COLUMNS = (
     (Check.SESSIONS, "BGP sessions"),
     (Check.ROUTES, "routes"),
-    (Check.PODS, "pods reached"),
-    (Check.SOURCE, "source kept"),
-    (Check.WAN, "WAN, masqueraded"),
+    (Check.PODS, "reaches pods"),
+    (Check.SOURCE, "as itself"),
+    (Check.WAN, "WAN by NAT"),
 )
 
 #: Findings are listed up to here; a fabric that is down has thousands, and the first ones tell.
@@ -24,14 +24,20 @@ _MOST_FINDINGS = 40
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a row for each machine, then what was found."""
+    """Print a row for each machine, then what was found. A pod has a row if it is not well."""
     table = Table(title=f"{report.stack}: observed against planned", title_justify="left")
-    table.add_column("machine")
+    table.add_column("machine", no_wrap=True)
     for _, title in _COLUMNS:
         table.add_column(title, justify="right")
+    hidden_pods = 0
     for machine in report.checked:
-        table.add_row(machine, *_cells(report, machine))
+        if machine in report.pods and not report.failures(machine):
+            hidden_pods += 1
+        else:
+            table.add_row(machine, *_cells(report, machine))
     console.print(table)
+    if hidden_pods:
+        console.print(f"and {hidden_pods} pods with the routes they should have")
     if report.is_good:
         console.print(Text("All as planned.", style="green"))
         return
