@@ -3,8 +3,6 @@
 
 STACK  ?= twin
 PYTHON ?= python3
-# Put before every command that touches a stack (for instance to enter namespaces).
-RUN    ?=
 
 STATE := $(or $(filter /%,$(XDG_STATE_HOME)),$(HOME)/.local/state)/underlay
 
@@ -20,6 +18,8 @@ ifndef PULUMI_CONFIG_PASSPHRASE_FILE
 export PULUMI_CONFIG_PASSPHRASE ?=
 endif
 export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION := 1
+# Whoever is not root builds it as the root of user namespaces.
+RUN := $(if $(filter 0,$(shell id -u)),,python3 -m tools rootless)
 # Its creations may be done again after a run that was killed.
 REPEATABLE := --repeatable
 endif

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from tools import ToolError, packages, pulumi, venv
+from tools import ToolError, packages, pulumi, rootless, venv
 from tools.mend import mend
 from tools.progress import Progress
 
@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
     installs = commands.add_parser("install", help="install whatever is missing; silent if nothing")
     installs.add_argument("--dev", action="store_true", help="with what tests and linters need")
     commands.add_parser("path", help="print the folders that go first on PATH")
+    enters = commands.add_parser("rootless", help="run a command as root of user namespaces")
+    enters.add_argument("words", nargs=argparse.REMAINDER)
     mends = commands.add_parser("mend", help="put the state right after a run that was killed")
     mends.add_argument("--stack", required=True)
     mends.add_argument("--repeatable", action="store_true", help="creations may be done again")
@@ -45,6 +47,8 @@ def main(arguments: list[str]) -> int:
     try:
         if chosen.command == "path":
             print(search_path())
+        elif chosen.command == "rootless":
+            return rootless.run(chosen.words)
         elif chosen.command == "mend":
             mend(chosen.stack, PROJECT, repeatable=chosen.repeatable, environ=os.environ)
         else:
