@@ -34,12 +34,12 @@ def mend(stack: str, project: Path, *, repeatable: bool, environ: Mapping[str, s
         return
     progress = Progress()
     progress.say(f"the last run on stack {stack} was killed; taking back its lock")
-    _pulumi(["cancel", "--yes", "--stack", stack], project)
+    _pulumi(["cancel", "--yes", "--stack", stack], project, environ)
     _end_orphans(project)
     if repeatable:
         progress.say("striking its unfinished operations from the state")
         clear = ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack]
-        _pulumi(clear, project)
+        _pulumi(clear, project, environ)
 
 
 def dead_locks(stack: str, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -96,10 +96,11 @@ def _parent(process: int) -> int:
     return int(next(line for line in lines if line.startswith("PPid:")).split()[1])
 
 
-def _pulumi(arguments: list[str], project: Path) -> None:
+def _pulumi(arguments: list[str], project: Path, environ: Mapping[str, str]) -> None:
     done = subprocess.run(
         ["pulumi", *arguments],
         cwd=project,
+        env=environ,
         capture_output=True,
         text=True,
         timeout=_LIMIT_SECONDS,

@@ -54,7 +54,7 @@ def ruleset(firewall: str, devices: Mapping[str, str]) -> str:
             f"delete table {TABLE}",
             f"table {TABLE} {{",
             *_input(defaults, zones, rules),
-            *_forward(defaults, zones, forwardings),
+            *_forward(defaults, zones, forwardings, rules),
             *_postrouting(zones),
             "}",
             "",
@@ -75,7 +75,8 @@ def _input(defaults: Section, zones: Sequence[Zone], rules: Sequence[Section]) -
     yield '    iifname "lo" accept'
     yield "    ct state established,related accept"
     for rule in rules:
-        yield from _rule(rule, zones)
+        if not rule.get("dest"):
+            yield from _rule(rule, zones)
     for zone in zones:
         yield f"    iifname {zone.interfaces} {zone.verdict('input', defaults.get('input'))}"
     yield f"    {policy}"
@@ -83,12 +84,20 @@ def _input(defaults: Section, zones: Sequence[Zone], rules: Sequence[Section]) -
 
 
 def _rule(rule: Section, zones: Sequence[Zone]) -> Iterator[str]:
-    """A rule that opens or closes a zone's input. IPv6 has no part in the plan yet."""
-    source = next((zone for zone in zones if zone.name == rule.get("src")), None)
-    if source is None or rule.get("dest") or rule.get("family") == "ipv6":
+    """A rule that opens or closes a zone, or the way from it to another zone (`dest`; `*`: any).
+
+    IPv6 has no part in the plan yet.
+    """
+    by_name = {zone.name: zone for zone in zones}
+    source, destination = by_name.get(rule.get("src")), rule.get("dest")
+    if source is None or rule.get("family") == "ipv6":
         return
     verdict = _VERDICTS[rule.get("target", "ACCEPT")]
     match = f"    iifname {source.interfaces}"
+    if destination in by_name:
+        match += f" oifname {by_name[destination].interfaces}"
+    elif destination not in {"", "*"}:
+        return
     addresses = ", ".join(rule.values("src_ip"))
     if addresses:
         match += f" ip saddr {{ {addresses} }}"
@@ -109,7 +118,10 @@ def _rule(rule: Section, zones: Sequence[Zone]) -> Iterator[str]:
 
 
 def _forward(
-    defaults: Section, zones: Sequence[Zone], forwardings: Sequence[Section]
+    defaults: Section,
+    zones: Sequence[Zone],
+    forwardings: Sequence[Section],
+    rules: Sequence[Section],
 ) -> Iterator[str]:
     by_name = {zone.name: zone for zone in zones}
     yield "  chain forward {"
@@ -118,6 +130,9 @@ def _forward(
     for zone in zones:
         if zone.section.is_on("masq") and not zone.section.is_on("masq_allow_invalid"):
             yield f"    oifname {zone.interfaces} ct state invalid drop"
+    for rule in rules:
+        if rule.get("dest"):
+            yield from _rule(rule, zones)
     for forwarding in forwardings:
         source, destination = by_name[forwarding.get("src")], by_name[forwarding.get("dest")]
         yield f"    iifname {source.interfaces} oifname {destination.interfaces} accept"

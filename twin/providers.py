@@ -167,10 +167,10 @@ class NodeProvider(ThingProvider):
         documents = cluster.read(props["stack"], props["datacentre"])
         if documents is None:
             raise LookupError(f"the documents of {props['datacentre']} are gone: up --refresh")
-        return {**props, "documents": asdict(documents)}
+        return {**props, "found_documents": asdict(documents)}
 
     def thing(self, props: Props) -> Node:
-        documents = cluster.Documents(**props["documents"])
+        documents = cluster.Documents(**props["found_documents"])
         return Node(
             place=_place(props),
             nics=_nics(props),

@@ -39,4 +39,5 @@ def read(place: Place) -> dict[str, object] | None:
 
 def _text(inputs: dict[str, object]) -> str:
     own = {key: value for key, value in inputs.items() if key not in _FOREIGN}
-    return json.dumps(own, sort_keys=True)
+    # In a preview, what is not known yet is an object. It differs from all that was applied.
+    return json.dumps(own, sort_keys=True, default=repr)

@@ -89,9 +89,7 @@ class Router(Machine, module="twin", name="Router"):
 
 
 class Cluster(Resource, module="twin", name="Cluster"):
-    """What nodes learn from the API server. `digests` name each datacentre's part of it."""
-
-    digests: pulumi.Output[Mapping[str, str]]
+    """What nodes learn from the API server."""
 
     def __init__(
         self,
@@ -105,13 +103,15 @@ class Cluster(Resource, module="twin", name="Cluster"):
             "stack": seat.stack,
             "owner": seat.owner,
             "datacentres": {name: asdict(documents) for name, documents in datacentres.items()},
-            "digests": None,
         }
         super().__init__(ClusterProvider(), name, inputs, opts)
 
 
 class Node(Machine, module="twin", name="Node"):
-    """A node with its pods, booted from Talos' patch and what `cluster` holds for it."""
+    """A node with its pods, booted from Talos' patch and what the cluster holds for it.
+
+    `documents` names what it holds, so that a change of that is a change of the node.
+    """
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Node(Machine, module="twin", name="Node"):
         datacentre: str,
         nics: Sequence[NicArgs],
         machine_patch: str,
-        cluster: Cluster,
+        documents: str,
         secret_manifests: Sequence[str],
         pods: int,
         opts: pulumi.ResourceOptions,
@@ -131,7 +131,7 @@ class Node(Machine, module="twin", name="Node"):
         inputs |= {
             "datacentre": datacentre,
             "machine_patch": machine_patch,
-            "documents_digest": cluster.digests.apply(lambda digests: digests[datacentre]),
+            "documents": documents,
             "secret_manifests": _secret(list(secret_manifests)),
             "pods": pods,
         }

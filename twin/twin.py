@@ -49,7 +49,8 @@ class Twin(pulumi.ComponentResource):
         ground = resources.Ground(f"{name}-ground", stack=args.stack, opts=self._children)
         self._seat = Seat(args.stack, ground.owner)
         self._segments = {network: self._segment(network) for network in self._neighbors}
-        self._documents = self._cluster()
+        self._documents = _documents(args.plan, args.artifacts)
+        self._cluster_resource = self._cluster()
         # Routers come first: their BIRDs wait before they dial, and meanwhile the rest is made.
         self.machines = {
             **{router.name: self._router(router) for router in args.plan.routers},
@@ -78,19 +79,11 @@ class Twin(pulumi.ComponentResource):
         )
 
     def _cluster(self) -> resources.Cluster:
-        rendered = self._args.artifacts
-        helm_values = yaml_text(rendered.helm_values)
-        documents = {}
-        for site in self._args.plan.sites:
-            if of_site := rendered.sites.get(site.name):
-                public = (of_site.cluster_config, of_site.peer_config, *rendered.advertisements)
-                documents[site.name] = Documents(
-                    helm_values=helm_values,
-                    manifests=[yaml_text(manifest) for manifest in public],
-                    nodes={n.name: yaml_text(rendered.nodes[n.name].node) for n in site.nodes},
-                )
         return resources.Cluster(
-            f"{self._name}-cluster", seat=self._seat, datacentres=documents, opts=self._children
+            f"{self._name}-cluster",
+            seat=self._seat,
+            datacentres=self._documents,
+            opts=self._children,
         )
 
     def _node(self, site: Site, node: Node) -> resources.Node:
@@ -102,10 +95,10 @@ class Twin(pulumi.ComponentResource):
             datacentre=site.name,
             nics=[self._nic(node.lan)],
             machine_patch=self._args.artifacts.nodes[node.name].machine_patch,
-            cluster=self._documents,
+            documents=self._documents[site.name].digest(),
             secret_manifests=[yaml_text(secret)] if secret else [],
             pods=self._args.plan.pods_per_node,
-            opts=self._children,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._cluster_resource]),
         )
 
     def _wan_host(self) -> resources.Host:
@@ -123,6 +116,21 @@ class Twin(pulumi.ComponentResource):
             address: mac for address, mac in self._neighbors[nic.network].items() if mac != nic.mac
         }
         return NicArgs(self._segments[nic.network].id, nic.mac, others)
+
+
+def _documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
+    """What each datacentre that has nodes is told by the API server."""
+    helm_values = yaml_text(rendered.helm_values)
+    documents = {}
+    for site in plan.sites:
+        if of_site := rendered.sites.get(site.name):
+            public = (of_site.cluster_config, of_site.peer_config, *rendered.advertisements)
+            documents[site.name] = Documents(
+                helm_values=helm_values,
+                manifests=[yaml_text(manifest) for manifest in public],
+                nodes={node.name: yaml_text(rendered.nodes[node.name].node) for node in site.nodes},
+            )
+    return documents
 
 
 def _neighbors(plan: Plan) -> Mapping[str, Mapping[IPv4Address, str]]:

@@ -1,0 +1,42 @@
+"""Stacks for the tests on the real engine: each test its own, and nothing left of it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.stack import Stack
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[Callable[[], Stack]]:
+    """Makes stacks with names of their own."""
+    if os.geteuid() != 0:
+        pytest.skip("a twin takes root, or `make test`, which makes user namespaces")
+    made: list[Stack] = []
+
+    def make() -> Stack:
+        name = f"t{os.getpid()}-{next(_numbers)}"
+        folder = tmp_path / name
+        folder.mkdir()
+        stack = Stack(name, folder)
+        stack.configure({"datacentres": 2})
+        stack.succeed("stack", "init")
+        made.append(stack)
+        return stack
+
+    yield make
+    for stack in made:
+        stack.end()
+
+
+@pytest.fixture
+def stack(make_stack: Callable[[], Stack]) -> Stack:
+    """One stack of two datacentres, not yet up."""
+    return make_stack()

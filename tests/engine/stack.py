@@ -1,0 +1,153 @@
+"""A stack of this very project on the real engine, in a backend of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import yaml
+
+from config.load import load
+from config.plan import Plan, make_plan
+from tools.cli import PROJECT, search_path
+from twin import namespaces
+from twin.birdc import ask
+from twin.place import STATE_FOLDER, Place, release_stack
+from twin.router import control_socket
+from verify.report import Report, verify
+
+_LIMIT_SECONDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack with a name, a configuration file and a backend that no other test uses."""
+
+    name: str
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the Makefile exports."""
+        return {
+            **os.environ,
+            "PATH": os.pathsep.join((search_path(), os.environ["PATH"], "/usr/sbin")),
+            "VIRTUAL_ENV": str(PROJECT / ".venv"),
+            "PULUMI_BACKEND_URL": f"file://{self.folder}?metadata=skip",
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
+        }
+
+    @property
+    def configuration(self) -> Path:
+        """The file that stands for `Pulumi.<stack>.yaml`."""
+        return self.folder / f"Pulumi.{self.name}.yaml"
+
+    def configure(
+        self, fabric: Mapping[str, object], passwords: Mapping[str, object] | None = None
+    ) -> None:
+        """Write the configuration, keeping the salt that the engine wrote."""
+        found = (
+            yaml.safe_load(self.configuration.read_text()) if self.configuration.exists() else {}
+        )
+        config = {"underlay:fabric": dict(fabric)}
+        if passwords:
+            config["underlay:passwords"] = dict(passwords)
+        self.configuration.write_text(yaml.safe_dump({**(found or {}), "config": config}))
+
+    def command(self, *arguments: str) -> list[str]:
+        """A `pulumi` command on this stack."""
+        options = ["--stack", self.name, "--config-file", str(self.configuration)]
+        if arguments[0] in ("cancel", "stack"):
+            options = options[:2]
+        return ["pulumi", "--cwd", str(PROJECT), "--non-interactive", *arguments, *options]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_SECONDS,
+        )
+
+    def succeed(self, *arguments: str) -> str:
+        """Run it; what it printed. Fails the test with that if it failed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def fail(self, *arguments: str) -> str:
+        """Run what must fail; all that it printed."""
+        done = self.run(*arguments)
+        assert done.returncode != 0, f"{arguments} succeeded:\n{done.stdout}"
+        return done.stdout + done.stderr
+
+    def up(self, *options: str) -> str:
+        """`pulumi up`, as the Makefile calls it."""
+        return self.succeed("up", "--yes", "--skip-preview", *options)
+
+    def destroy(self) -> str:
+        """`pulumi destroy`."""
+        return self.succeed("destroy", "--yes", "--skip-preview")
+
+    def preview(self) -> dict[str, str]:
+        """What would be done, by the resource's name."""
+        steps = json.loads(self.succeed("preview", "--json"))["steps"]
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in steps}
+
+    def outputs(self) -> dict[str, object]:
+        """The stack's outputs."""
+        text = self.succeed("stack", "output", "--json")
+        return cast("dict[str, object]", json.loads(text))
+
+    def plan(self) -> Plan:
+        """The plan of the configuration as it stands."""
+        config = yaml.safe_load(self.configuration.read_text())["config"]
+        return make_plan(load(config["underlay:fabric"]))
+
+    def verify(self) -> Report:
+        """Observed against planned."""
+        return verify(self.name, self.plan())
+
+    def place(self, machine: str) -> Place:
+        """Where a machine stands."""
+        return Place(self.name, machine)
+
+    def session_ages(self, router: str) -> dict[str, str]:
+        """Since when each of a router's BGP sessions has been up, by BIRD's name of it."""
+        rows = (row.split() for row in ask(control_socket(self.place(router)), "show protocols"))
+        return {row[0]: f"{row[4]} {row[5]}" for row in rows if row[1] == "BGP"}
+
+    def remains(self) -> list[str]:
+        """What stands on this machine under the stack's name."""
+        marks = f"{STATE_FOLDER}/{self.name}"
+        return [
+            *(entry.name for entry in namespaces.NETNS_FOLDER.glob(f"{self.name}-*")),
+            *(str(folder) for folder in STATE_FOLDER.glob(self.name)),
+            *(command for command in _command_lines() if marks in command),
+        ]
+
+    def end(self) -> None:
+        """Remove whatever stands, in whatever state the test left it."""
+        self.run("cancel", "--yes")
+        self.run("destroy", "--yes", "--skip-preview")
+        release_stack(self.name)
+
+
+def _command_lines() -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+    return found
