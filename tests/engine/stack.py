@@ -49,17 +49,17 @@ class Stack:
         """The file that stands for `Pulumi.<stack>.yaml`."""
         return self.folder / f"Pulumi.{self.name}.yaml"
 
-    def configure(
-        self, fabric: Mapping[str, object], passwords: Mapping[str, object] | None = None
-    ) -> None:
+    def configure(self, fabric: Mapping[str, object]) -> None:
         """Write the configuration, keeping the salt that the engine wrote."""
-        found = (
-            yaml.safe_load(self.configuration.read_text()) if self.configuration.exists() else {}
-        )
+        kept = {}
+        if self.configuration.exists():
+            kept = yaml.safe_load(self.configuration.read_text()) or {}
         config = {"underlay:fabric": dict(fabric)}
-        if passwords:
-            config["underlay:passwords"] = dict(passwords)
-        self.configuration.write_text(yaml.safe_dump({**(found or {}), "config": config}))
+        self.configuration.write_text(yaml.safe_dump({**kept, "config": config}))
+
+    def set_secret(self, path: str, value: str) -> None:
+        """Add a secret to the configuration."""
+        self.succeed("config", "set", "--secret", "--path", path, value)
 
     def command(self, *arguments: str) -> list[str]:
         """A `pulumi` command on this stack."""
