@@ -51,7 +51,7 @@ class Stack:
 
     def configure(self, fabric: Mapping[str, object]) -> None:
         """Write the configuration, keeping the salt that the engine wrote."""
-        kept = {}
+        kept: dict[str, object] = {}
         if self.configuration.exists():
             kept = yaml.safe_load(self.configuration.read_text()) or {}
         config = {"underlay:fabric": dict(fabric)}
