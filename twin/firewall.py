@@ -33,7 +33,7 @@ class Zone:
 
     def verdict(self, chain: str, default: str) -> str:
         """The policy for `input`, `output` or `forward`."""
-        return _VERDICTS[self.section.get(chain, default)]
+        return _VERDICTS[self.section.get(chain) or default or "REJECT"]
 
 
 def ruleset(firewall: str, devices: Mapping[str, str]) -> str:
@@ -134,8 +134,10 @@ def _forward(
         if rule.get("dest"):
             yield from _rule(rule, zones)
     for forwarding in forwardings:
-        source, destination = by_name[forwarding.get("src")], by_name[forwarding.get("dest")]
-        yield f"    iifname {source.interfaces} oifname {destination.interfaces} accept"
+        source = by_name.get(forwarding.get("src"))
+        destination = by_name.get(forwarding.get("dest"))
+        if source and destination:
+            yield f"    iifname {source.interfaces} oifname {destination.interfaces} accept"
     for zone in zones:
         verdict = zone.verdict("forward", defaults.get("forward", "REJECT"))
         yield f"    iifname {zone.interfaces} oifname {zone.interfaces} {verdict}"

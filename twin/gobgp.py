@@ -31,6 +31,11 @@ _CHANNEL_OPTIONS = (
 #: What Cilium sets: after a lost session GoBGP waits this long before it tries again.
 _IDLE_SECONDS_AFTER_RESET = 5
 
+#: A GoBGP's own AS number, router ID and listen port, and what one says that knows nothing yet.
+_Itself = tuple[int, str, int]
+_ITSELF_UNTOLD: _Itself = (0, "", 0)
+_NOT_LISTENING = -1
+
 _IPV4_UNICAST = api.Family(afi=api.Family.AFI_IP, safi=api.Family.SAFI_UNICAST)
 
 
@@ -77,29 +82,31 @@ class Client:
 
     def apply(self, speaker: Speaker) -> None:
         """Make GoBGP what `speaker` says. Sessions that stay as they are, are not touched."""
-        answer = self._call("GetBgp", api.GetBgpRequest(), api.GetBgpResponse)
-        if _global(answer).asn:
+        running = self._itself()
+        if running == _itself(speaker):
             self._apply_neighbors(speaker.neighbors, self._configured())
             self._apply_prefixes(speaker, set(self.prefixes()))
-        else:
-            self.start(speaker)
+            return
+        if running != _ITSELF_UNTOLD:
+            self._call("StopBgp", api.StopBgpRequest(), Empty)
+        self.start(speaker)
 
     def start(self, speaker: Speaker) -> None:
         """Tell a GoBGP that knows nothing yet."""
         request = api.StartBgpRequest()
         settings = _global(request)
-        settings.asn = speaker.asn
-        settings.router_id = str(speaker.router_id)
-        settings.listen_port = speaker.listen_port or -1
+        settings.asn, settings.router_id, settings.listen_port = _itself(speaker)
         self._call("StartBgp", request, Empty)
         self._apply_neighbors(speaker.neighbors, {})
         self._apply_prefixes(speaker, set())
 
     def is_as(self, speaker: Speaker) -> bool:
         """Whether GoBGP is configured as `speaker` says."""
-        return self._configured() == {peer.address: peer for peer in speaker.neighbors} and set(
-            self.prefixes()
-        ) == set(speaker.prefixes)
+        return (
+            self._itself() == _itself(speaker)
+            and self._configured() == {peer.address: peer for peer in speaker.neighbors}
+            and set(self.prefixes()) == set(speaker.prefixes)
+        )
 
     def sessions(self) -> dict[IPv4Address, str]:
         """The state of each session by its neighbor's address, in RFC 4271's words."""
@@ -140,6 +147,10 @@ class Client:
         for prefix in set(speaker.prefixes) - announced:
             path = _path(prefix, speaker.router_id)
             self._call("AddPath", api.AddPathRequest(path=path), api.AddPathResponse)
+
+    def _itself(self) -> _Itself:
+        told = _global(self._call("GetBgp", api.GetBgpRequest(), api.GetBgpResponse))
+        return told.asn, told.router_id, told.listen_port
 
     def _configured(self) -> dict[IPv4Address, Neighbor]:
         found = (_neighbor(peer) for peer in self._peers())
@@ -188,6 +199,10 @@ def _global(message: api.StartBgpRequest | api.GetBgpResponse) -> api.Global:
     """The field is named by a keyword of Python's."""
     found: api.Global = getattr(message, "global")
     return found
+
+
+def _itself(speaker: Speaker) -> _Itself:
+    return speaker.asn, str(speaker.router_id), speaker.listen_port or _NOT_LISTENING
 
 
 def _peer(neighbor: Neighbor) -> api.Peer:

@@ -14,6 +14,10 @@ class StartBgpRequest(_message.Message):
     GLOBAL_FIELD_NUMBER: _ClassVar[int]
     def __init__(self, **kwargs) -> None: ...
 
+class StopBgpRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class GetBgpRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -54,7 +54,7 @@ def _explain(namespace: str, script: str, complaint: str) -> str:
     """`ip` names the line's number; the reader wants the line."""
     words = complaint.strip().splitlines()
     number = words[-1].rpartition(":")[2] if words else ""
-    line = script.splitlines()[int(number) - 1] if number.isdigit() else "a query"
+    line = script.splitlines()[int(number) - 1] if number.isdigit() else script.rstrip()
     return (
         f"in namespace {namespace}, ip refused `{line}`: {words[0] if words else 'no reason given'}"
     )

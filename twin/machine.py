@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from twin import iproute, namespaces
 from twin.network import Neighbor, Network, Observed, commands, observe, obsolete_addresses
 from twin.place import Place
-from twin.segment import plug_command
+from twin.segment import plug_command, port
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +47,39 @@ def static_neighbors(nics: Sequence[Nic], devices: Sequence[str]) -> frozenset[N
 
 
 def plug(place: Place, nics: Sequence[Nic], observed: Observed) -> None:
-    """Plug in the cards that are not there."""
+    """Plug in the cards that are not there.
+
+    The kernel tidies up after a machine that was removed: its port may stand for some moments yet,
+    and makes way.
+    """
     for number, nic in enumerate(nics):
-        if device_name(number) not in observed.devices:
-            iproute.batch(
-                nic.segment,
-                [
-                    plug_command(
-                        machine_namespace=place.namespace,
-                        device=device_name(number),
-                        mac=nic.mac,
-                    )
-                ],
-            )
+        device = device_name(number)
+        if device not in observed.devices:
+            command = plug_command(machine_namespace=place.namespace, device=device, mac=nic.mac)
+            try:
+                iproute.batch(nic.segment, [command])
+            except iproute.IpError:
+                with suppress(iproute.IpError):  # it may have gone meanwhile
+                    iproute.batch(nic.segment, [f"link del {port(nic.mac)}"])
+                iproute.batch(nic.segment, [command])
 
 
 def apply_network(
-    place: Place, observed: Observed, desired: Network, previous: Network | None = None
+    place: Place,
+    observed: Observed,
+    desired: Network,
+    previous: Network | None = None,
+    *,
+    first: Sequence[str] = (),
 ) -> None:
-    """Make the machine's network what it should be, touching nothing that already is."""
-    obsolete = obsolete_addresses(previous, desired) if previous else []
-    iproute.batch(place.namespace, [*obsolete, *commands(observed, desired)])
+    """Make the machine's network what it should be, touching nothing that already is.
+
+    `first` are commands to be run before, in the same process.
+    """
+    obsolete = obsolete_addresses(observed, previous, desired) if previous else []
+    iproute.batch(place.namespace, [*first, *commands(observed, desired), *obsolete])
+    if obsolete:
+        iproute.batch(place.namespace, commands(observe(place.namespace), desired))
 
 
 def observe_if_old(place: Place, *, is_new: bool) -> Observed:

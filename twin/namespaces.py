@@ -23,14 +23,21 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def exists(name: str) -> bool:
     """Whether a namespace of this name stands."""
-    return os.path.ismount(NETNS_FOLDER / name) or (NETNS_FOLDER / name).exists()
+    return os.path.ismount(NETNS_FOLDER / name)
+
+
+def is_taken(name: str) -> bool:
+    """Whether the name is in use, be it by what a killed run left before there was a namespace."""
+    return (NETNS_FOLDER / name).exists()
 
 
 def create(name: str) -> None:
     """Make a namespace. IPv6 is off in it, since the plan has none: no stray addresses."""
     NETNS_FOLDER.mkdir(parents=True, exist_ok=True)
     target = NETNS_FOLDER / name
-    target.touch(mode=0o444, exist_ok=False)
+    if exists(name):
+        raise FileExistsError(f"a network namespace {name} stands already")
+    target.touch(mode=0o444)
     home = os.open(_OWN, os.O_RDONLY)
     try:
         _check(_libc.unshare(_CLONE_NEWNET), "unshare", name)
@@ -77,9 +84,14 @@ def write_sysctl(name: str, value: str) -> None:
     _sysctl_path(name).write_text(value)
 
 
-def read_sysctl(name: str) -> str:
-    """A sysctl of the namespace that the calling thread is in, with single spaces."""
-    return " ".join(_sysctl_path(name).read_text().split())
+def read_sysctl(name: str) -> str | None:
+    """A sysctl of the namespace that the calling thread is in, with single spaces.
+
+    None where there is none, as for a device that is gone.
+    """
+    with suppress(FileNotFoundError):
+        return " ".join(_sysctl_path(name).read_text().split())
+    return None
 
 
 def _sysctl_path(name: str) -> Path:

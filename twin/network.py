@@ -99,6 +99,11 @@ def commands(observed: Observed, desired: Network) -> list[str]:
     Ports must stand already, except bridges, which are made here. Addresses beyond the desired
     are left alone, since VRRP moves one about; routes and neighbors beyond them are removed.
     """
+    kept = frozenset(
+        neighbor
+        for neighbor in observed.network.neighbors
+        if neighbor.device not in _changing_bridges(observed, desired)
+    )
     return [
         *_bridge_commands(observed, desired),
         *(f"link set {name} up" for name in sorted(desired.up - observed.network.up)),
@@ -118,17 +123,25 @@ def commands(observed: Observed, desired: Network) -> list[str]:
         *(
             f"neighbor replace {neighbor.address} lladdr {neighbor.mac} "
             f"dev {neighbor.device} nud permanent"
-            for neighbor in _sorted(desired.neighbors - observed.network.neighbors)
+            for neighbor in _sorted(desired.neighbors - kept)
         ),
     ]
 
 
-def obsolete_addresses(previous: Network, desired: Network) -> list[str]:
-    """The commands that remove the addresses which only the previous network had."""
+def obsolete_addresses(observed: Observed, previous: Network, desired: Network) -> list[str]:
+    """The commands that remove the addresses which only the previous network had.
+
+    With a device's last address the kernel drops its routes: look again afterwards.
+    """
+    obsolete = (previous.addresses - desired.addresses) & observed.network.addresses
     return [
-        f"address del {address.interface} dev {address.device}"
-        for address in _sorted(previous.addresses - desired.addresses)
+        f"address del {address.interface} dev {address.device}" for address in _sorted(obsolete)
     ]
+
+
+def _changing_bridges(observed: Observed, desired: Network) -> frozenset[str]:
+    """Bridges that get a port. Their MAC may change, and the kernel then drops their neighbors."""
+    return frozenset(bridge.name for bridge in desired.bridges - observed.network.bridges)
 
 
 def _bridge_commands(observed: Observed, desired: Network) -> Iterator[str]:

@@ -19,6 +19,7 @@ from twin import cilium, daemons, gobgp, iproute
 from twin.cilium import Manifest, TranslationError
 from twin.machine import (
     Nic,
+    apply_network,
     apply_sysctls,
     device_name,
     differing_sysctls,
@@ -34,8 +35,7 @@ from twin.network import (
     Network,
     Observed,
     Route,
-    commands,
-    obsolete_addresses,
+    observe,
 )
 from twin.place import Place
 
@@ -113,25 +113,24 @@ class Node:
         is_new = self.place.claim(owner)
         speaker = self.speaker()
         self._run_gobgp(speaker, is_new=is_new)
+        if previous:
+            self._remove_pods(previous)
         observed = observe_if_old(self.place, is_new=is_new)
         plug(self.place, self.nics, observed)
         pods = self.pods()
         new_pods = [pod for pod in pods if pod.place.claim(owner) or _is_loose(pod, observed)]
-        obsolete = obsolete_addresses(previous.network(), self.network()) if previous else []
-        iproute.batch(
-            self.place.namespace,
-            [*map(_cable, new_pods), *obsolete, *commands(observed, self.network())],
+        apply_network(
+            self.place,
+            observed,
+            self.network(),
+            previous.network() if previous else None,
+            first=[_cable(pod) for pod in new_pods],
         )
         for pod in pods:
             seen = observe_if_old(pod.place, is_new=pod in new_pods)
-            iproute.batch(pod.place.namespace, commands(seen, pod.network()))
+            apply_network(pod.place, seen, pod.network())
         apply_sysctls(self.place, _SYSCTLS)
         self._masquerade(is_new=is_new)
-        if previous:
-            kept = {pod.place for pod in pods}
-            for pod in previous.pods():
-                if pod.place not in kept:
-                    pod.place.release()
         if speaker:
             with gobgp.connect(self.api_socket) as client:
                 client.start(speaker) if is_new else client.apply(speaker)
@@ -141,8 +140,10 @@ class Node:
         gone = [pod.place.machine for pod in self.pods() if not pod.place.stands]
         if gone:
             return [f"{name} is gone" for name in gone]
-        observed = observe_if_old(self.place, is_new=False)
-        found = drift_of_network(observed, self.network(), len(self.nics))
+        found = drift_of_network(observe(self.place.namespace), self.network(), len(self.nics))
+        for pod in self.pods():
+            in_pod = drift_of_network(observe(pod.place.namespace), pod.network(), 1)
+            found += [f"{pod.place.machine}: {deviation}" for deviation in in_pod]
         found += [f"sysctl {name}" for name in differing_sysctls(self.place, _SYSCTLS)]
         speaker = self.speaker()
         if speaker is None:
@@ -241,7 +242,7 @@ class Node:
             script = (
                 "table ip cilium\ndelete table ip cilium\ntable ip cilium { chain post {\n"
                 "type nat hook postrouting priority srcnat;\n"
-                f"ip saddr {self.pod_cidr} ip daddr != {native} masquerade\n}}}}\n"
+                f"ip saddr {self.pod_cidr} ip daddr != {native} masquerade\n}}\n}}\n"
             )
             run_nft(self.place, ["-f", "-"], script)
         elif not is_new:
@@ -262,6 +263,16 @@ class Node:
         daemons.start(
             self.place.namespace, command, folder=self.place.folder, environment={"GOGC": "20"}
         )
+
+    def _remove_pods(self, previous: Node) -> None:
+        """Remove the pods that are no longer wanted, their cables at once."""
+        kept = {pod.place for pod in self.pods()}
+        unwanted = [pod for pod in previous.pods() if pod.place not in kept]
+        present = observe(self.place.namespace).devices if unwanted else frozenset()
+        cut = [f"link del {p.node_device}" for p in unwanted if p.node_device in present]
+        iproute.batch(self.place.namespace, cut)
+        for pod in unwanted:
+            pod.place.release()
 
     @cached_property
     def _machine(self) -> Manifest:

@@ -8,6 +8,7 @@ command line: so after a kill at any moment, whatever is left can be told from w
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from contextlib import suppress
@@ -53,28 +54,30 @@ class Place:
         name stands that no stack has claimed.
         """
         claim_stack(self.stack, owner)
-        taken = namespaces.exists(self.namespace)
-        if taken and not self.folder.is_dir():
+        if namespaces.is_taken(self.namespace) and not self.folder.is_dir():
             raise TakenError(
                 f"a network namespace {self.namespace} stands already, and it is not this "
                 f"stack's: delete it (ip netns delete {self.namespace}), or give the stack "
                 "another name"
             )
         self.folder.mkdir(exist_ok=True)
-        if not taken:
+        is_new = not namespaces.exists(self.namespace)
+        if is_new:
             namespaces.create(self.namespace)
-        return not taken
+        return is_new
 
     def release(self) -> None:
         """Remove the machine and whatever belongs to it. Nothing there is no error.
 
-        Its pods are its own: their names begin with the machine's.
+        Its pods are its own: their names are the machine's and a number. What was never claimed
+        has no folder, and is somebody else's.
         """
         daemons.stop(daemons.running_in(self.folder))
-        for belonging in [*(self.folder.parent.glob(f"{self.machine}-pod*")), self.folder]:
-            place = Place(self.stack, belonging.name)
-            namespaces.delete(place.namespace)
-            shutil.rmtree(place.folder, ignore_errors=True)
+        is_own = re.compile(rf"{re.escape(self.machine)}(-pod\d+)?").fullmatch
+        for folder in self.folder.parent.glob(f"{self.machine}*"):
+            if is_own(folder.name):
+                namespaces.delete(Place(self.stack, folder.name).namespace)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def claim_stack(stack: str, owner: str) -> None:

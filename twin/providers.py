@@ -24,7 +24,7 @@ from twin import cluster, ground, record
 from twin.host import Host
 from twin.machine import Nic
 from twin.node import Node
-from twin.place import Place
+from twin.place import Place, owner_of
 from twin.router import Router
 from twin.segment import Segment
 from twin.watchdog import watch_engine
@@ -110,7 +110,8 @@ class ThingProvider(ResourceProvider):
         return ReadResult(id_, {**props, "drift": "; ".join(self.thing(inputs).drift())})
 
     def delete(self, _id: str, _props: Props) -> None:
-        Place(_props["stack"], _props["machine"]).release()
+        if owner_of(_props["stack"]) == _props["owner"]:
+            Place(_props["stack"], _props["machine"]).release()
 
 
 class SegmentProvider(ThingProvider):
@@ -157,7 +158,8 @@ class ClusterProvider(ResourceProvider):
         return ReadResult(id_, {**props, "digests": found})
 
     def delete(self, _id: str, _props: Props) -> None:
-        cluster.remove(_props["stack"])
+        if owner_of(_props["stack"]) == _props["owner"]:
+            cluster.remove(_props["stack"])
 
 
 class NodeProvider(ThingProvider):
@@ -215,12 +217,13 @@ def _digests(props: Props) -> dict[str, str]:
 
 def _stored(props: Props) -> Props:
     cluster.store(props["stack"], props["owner"], _documents(props))
-    return {"stack": props["stack"], "digests": _digests(props)}
+    return {"stack": props["stack"], "owner": props["owner"], "digests": _digests(props)}
 
 
 def _applied(place: Place, props: Props) -> Props:
     return {
         "stack": place.stack,
+        "owner": props["owner"],
         "machine": place.machine,
         "applied": record.digest(props),
         "drift": "",

@@ -57,6 +57,9 @@ class Router:
     def build(self, owner: str, previous: Router | None = None) -> None:
         """Boot the router, or bring a running one to what the files say, session by session."""
         is_new = self.place.claim(owner)
+        if not is_new and KEEPALIVED_FILE not in self.files:
+            # It takes the shared address along; what is observed next must be without it.
+            daemons.stop(daemons.running_in(self.place.folder, "keepalived"))
         observed = observe_if_old(self.place, is_new=is_new)
         plug(self.place, self.nics, observed)
         apply_network(
@@ -68,7 +71,7 @@ class Router:
             write_file(self.place.folder, _RULES_RECORD, self._listed_rules())
         changed = self._write_files()
         self._run_bird(is_new=is_new, is_changed=bool(changed & {BIRD_FILE, *self.secret_files}))
-        self._run_keepalived(is_new=is_new, is_changed=KEEPALIVED_FILE in changed)
+        self._run_keepalived(is_changed=KEEPALIVED_FILE in changed)
 
     def drift(self) -> list[str]:
         """What is not as the files say. Empty for a healthy router."""
@@ -179,13 +182,11 @@ class Router:
         draft.replace(self.place.folder / BIRD_FILE.lstrip("/"))
         birdc.ask(self.control_socket, "configure")
 
-    def _run_keepalived(self, *, is_new: bool, is_changed: bool) -> None:
-        if is_new and KEEPALIVED_FILE not in self.files:
+    def _run_keepalived(self, *, is_changed: bool) -> None:
+        if KEEPALIVED_FILE not in self.files:
             return
         running = daemons.running_in(self.place.folder, "keepalived")
-        if KEEPALIVED_FILE not in self.files:
-            daemons.stop(running)
-        elif not running:
+        if not running:
             folder = self.place.folder
             command = [
                 *("keepalived", "--dont-fork", "--vrrp", "--log-console"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from twin import iproute
 from twin.place import Place
@@ -20,19 +21,20 @@ class Segment:
     def build(self, owner: str, previous: Segment | None = None) -> None:
         """Make the switch, or find it made."""
         is_new = self.place.claim(owner)
-        if is_new or self.drift():
-            options = "type bridge forward_delay 0 mcast_snooping 0"
-            iproute.batch(
-                self.place.namespace,
-                [f"link add {BRIDGE} {options}", f"link set {BRIDGE} up"],
-            )
+        options = "type bridge forward_delay 0 mcast_snooping 0"
+        add = [] if not is_new and BRIDGE in self._flags() else [f"link add {BRIDGE} {options}"]
+        iproute.batch(self.place.namespace, [*add, f"link set {BRIDGE} up"])
 
     def drift(self) -> list[str]:
-        """Whether the switch is gone."""
+        """Whether the switch is gone, or off."""
+        flags = self._flags().get(BRIDGE)
+        if flags is None:
+            return ["the switch is gone"]
+        return [] if "UP" in flags else ["the switch is off"]
+
+    def _flags(self) -> dict[str, list[str]]:
         (devices,) = iproute.query(self.place.namespace, ["link show"])
-        if any(device.get("ifname") == BRIDGE for device in devices):
-            return []
-        return ["the switch is gone"]
+        return {str(d["ifname"]): cast("list[str]", d["flags"]) for d in devices}
 
 
 def port(mac: str) -> str:

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -121,10 +122,17 @@ class Stack:
         """Where a machine stands."""
         return Place(self.name, machine)
 
-    def session_ages(self, router: str) -> dict[str, str]:
-        """Since when each of a router's BGP sessions has been up, by BIRD's name of it."""
+    def sessions_since(self, router: str) -> dict[str, datetime]:
+        """Since when each of a router's BGP sessions has been up, by BIRD's name of it.
+
+        To the tenth of a second: BIRD computes the moment anew each time, a millisecond off.
+        """
         rows = (row.split() for row in ask(control_socket(self.place(router)), "show protocols"))
-        return {row[0]: f"{row[4]} {row[5]}" for row in rows if row[1] == "BGP"}
+        return {
+            row[0]: datetime.fromisoformat(f"{row[4]} {row[5][:-2]}0")
+            for row in rows
+            if row[1] == "BGP"
+        }
 
     def remains(self) -> list[str]:
         """What stands on this machine under the stack's name."""

@@ -60,7 +60,7 @@ def test_the_outputs_are_those_that_downstream_programs_use(stack: Stack) -> Non
 
 def test_going_from_two_to_four_datacentres_only_adds_and_updates_in_place(stack: Stack) -> None:
     stack.up()
-    before = {router: stack.session_ages(router) for router in ("dc1-router1", "dc2-router1")}
+    before = {router: stack.sessions_since(router) for router in ("dc1-router1", "dc2-router1")}
     stack.configure({"datacentres": 4})
     steps = stack.preview()
     assert set(steps.values()) == {"create", "update", "same"}
@@ -72,7 +72,7 @@ def test_going_from_two_to_four_datacentres_only_adds_and_updates_in_place(stack
     }
     stack.up()
     for router, ages in before.items():
-        after = stack.session_ages(router)
+        after = stack.sessions_since(router)
         assert {name: after[name] for name in ages} == ages
     assert stack.verify().findings == ()
 
@@ -80,11 +80,11 @@ def test_going_from_two_to_four_datacentres_only_adds_and_updates_in_place(stack
 def test_shrinking_again_removes_what_is_gone_and_nothing_else(stack: Stack) -> None:
     stack.configure({"datacentres": 3})
     stack.up()
-    ages = stack.session_ages("dc1-router1")
+    ages = stack.sessions_since("dc1-router1")
     stack.configure({"datacentres": 2})
     stack.up()
     assert stack.verify().findings == ()
-    assert stack.session_ages("dc1-router1") == {
+    assert stack.sessions_since("dc1-router1") == {
         name: since for name, since in ages.items() if "dc3" not in name
     }
     assert not any("dc3" in remnant for remnant in stack.remains())
@@ -106,10 +106,10 @@ def test_a_changed_timer_shows_as_text_and_is_loaded_in_place(stack: Stack) -> N
 def test_a_node_more_leaves_the_other_sessions_as_old_as_they_were(stack: Stack) -> None:
     stack.configure({"datacentres": [{"nodes": 1}, {"nodes": 1}]})
     stack.up()
-    ages = stack.session_ages("dc1-router1")
+    ages = stack.sessions_since("dc1-router1")
     stack.configure({"datacentres": [{"nodes": 3}, {"nodes": 1}]})
     stack.up()
-    after = stack.session_ages("dc1-router1")
+    after = stack.sessions_since("dc1-router1")
     assert {name: after[name] for name in ages} == ages
     assert stack.verify().findings == ()
 
