@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
@@ -30,6 +31,20 @@ def without_faulty(raw: Mapping[str, object], error: ValidationError) -> dict[st
     for location in locations:
         _drop(remainder, location)
     return remainder
+
+
+def not_of_defaults(further: Iterable[Problem], faulty: Iterable[Problem]) -> list[Problem]:
+    """The problems of what is left, less those that only the defaults of faulty fields make.
+
+    Such a default is judged beside its siblings. A datacentre's own fields, and the fabric's, are
+    judged for themselves.
+    """
+    touched = {_parent(problem) for problem in faulty} - {"fabric", "fabric.datacentres[]"}
+    return [problem for problem in further if _parent(problem) not in touched]
+
+
+def _parent(problem: Problem) -> str:
+    return re.sub(r"\[\d+\]", "[]", problem.field).rpartition(".")[0]
 
 
 def _depth_first(location: tuple[int | str, ...]) -> tuple[int, str]:

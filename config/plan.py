@@ -21,8 +21,9 @@ from config.machines import (
     Site,
     lan_network,
 )
-from config.schema import Datacentre, Fabric, Settings, Timers
+from config.schema import Datacentre, Fabric, Substrate, Timers
 from config.sessions import PEERING_PASSWORD, Session, sessions
+from config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Plan:
     peering: IPv4Network
     wan: IPv4Network
     wan_gateway: IPv4Interface
+    management: tuple[IPv4Network, ...]
     node_pods_prefix_length: int
     timers: Timers
     pods_per_node: int
@@ -76,6 +78,7 @@ def make_plan(settings: Settings) -> Plan:
         peering=fabric.peering,
         wan=fabric.wan,
         wan_gateway=addressing.wan_gateway(),
+        management=_management(settings, addressing),
         node_pods_prefix_length=fabric.node_pods_prefix_length,
         timers=fabric.timers,
         pods_per_node=fabric.twin.pods_per_node,
@@ -85,6 +88,15 @@ def make_plan(settings: Settings) -> Plan:
         ),
         passwords=passwords,
     )
+
+
+def _management(settings: Settings, addressing: Addressing) -> tuple[IPv4Network, ...]:
+    """Who may come in by the WAN. On libvirt the program itself must: it is the way to machines."""
+    if settings.fabric.management is not None:
+        return settings.fabric.management
+    if settings.substrate is Substrate.LIBVIRT:
+        return (IPv4Network(addressing.wan_gateway().ip),)
+    return ()
 
 
 def _passwords(settings: Settings) -> dict[str, str]:

@@ -12,7 +12,9 @@ from ipaddress import IPv4Network
 from config import asns
 from config.addressing import Addressing, positions
 from config.errors import ConfigurationError, Problem
-from config.schema import Datacentre, Fabric, Settings
+from config.pods import most_pods
+from config.schema import Datacentre, Fabric, Substrate
+from config.settings import Settings
 
 #: The sizes of an etcd cluster that can lose members and keep a majority, and 1.
 CONTROLPLANE_COUNTS = (1, 3, 5)
@@ -29,6 +31,8 @@ def problems(settings: Settings) -> list[Problem]:
         *_controlplanes(fabric),
         *_timers(fabric),
         *_passwords(settings),
+        *_pods(fabric),
+        *_shared_networks(settings),
     ]
 
 
@@ -154,6 +158,17 @@ def _timers(fabric: Fabric) -> Iterator[Problem]:
         )
 
 
+def _pods(fabric: Fabric) -> Iterator[Problem]:
+    room = most_pods(fabric.node_pods_prefix_length)
+    if fabric.twin.pods_per_node > room:
+        yield Problem(
+            "fabric.twin.pods_per_node",
+            fabric.twin.pods_per_node,
+            f"is more than the {room} that a /{fabric.node_pods_prefix_length} has room for",
+            "have fewer, or shorten fabric.node_pods_prefix_length",
+        )
+
+
 def _passwords(settings: Settings) -> Iterator[Problem]:
     names = [datacentre.name for datacentre in settings.fabric.datacentres]
     for name in settings.passwords.datacentres:
@@ -163,4 +178,24 @@ def _passwords(settings: Settings) -> Iterator[Problem]:
                 None,
                 "is for no datacentre of the fabric",
                 f"use one of {', '.join(names)}",
+            )
+
+
+def _shared_networks(settings: Settings) -> Iterator[Problem]:
+    """Libvirt's own networks end at their host: several hosts need bridges that join them."""
+    if settings.substrate is not Substrate.LIBVIRT:
+        return
+    libvirt = settings.libvirt
+    apart = [
+        field
+        for field, datacentre in positions(settings.fabric)
+        if datacentre.libvirt_uri not in (None, libvirt.uri)
+    ]
+    for name, bridge in (("wan", libvirt.wan.bridge), ("peering", libvirt.peering.bridge)):
+        if apart and bridge is None:
+            yield Problem(
+                f"libvirt.{name}.bridge",
+                None,
+                f"is not given, and {apart[0]} is on another host than libvirt.uri",
+                f"name the bridge that is the {name} network on each host",
             )

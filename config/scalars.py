@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_LIBVIRT_URI = re.compile(r"qemu(\+[a-z0-9]+)?://[^\s]*/(system|session)(\?\S*)?")
 
 #: A datacentre's name begins the names of its machines, which are DNS labels of at most 63
 #: characters (RFC 1123, section 2.1); `-controlplane1` and the twin's `-pod100` must still fit.
@@ -91,8 +92,26 @@ def _password(value: SecretStr) -> SecretStr:
     return value
 
 
+def _libvirt_uri(value: str) -> str:
+    if not _LIBVIRT_URI.fullmatch(value):
+        raise refusal(
+            "is no URI of libvirt's QEMU driver",
+            "write qemu:///system, or qemu+ssh://user@host/system for another machine",
+        )
+    return value
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise refusal("is not a whole number", "write a whole number")
+    return value
+
+
+#: A whole number. YAML's booleans are none, although Python's are.
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
-Asn = Annotated[int, AfterValidator(_usable_asn)]
+Asn = Annotated[Whole, AfterValidator(_usable_asn)]
 Prefix = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
-Seconds = Annotated[int, Field(ge=1, le=65535)]
+LibvirtUri = Annotated[str, AfterValidator(_libvirt_uri)]
+Seconds = Annotated[Whole, Field(ge=1, le=65535)]

@@ -19,7 +19,7 @@ from pydantic import (
     TypeAdapter,
 )
 
-from config.scalars import Asn, DnsLabel, Password, Prefix, Seconds, refusal
+from config.scalars import Asn, DnsLabel, LibvirtUri, Password, Prefix, Seconds, Whole, refusal
 
 
 class Strict(BaseModel):
@@ -38,18 +38,23 @@ class Substrate(StrEnum):
 class Nodes(Strict):
     """How many Talos nodes a datacentre has, by role."""
 
-    controlplanes: int = Field(default=0, ge=0, le=9)
-    workers: int = Field(default=0, ge=0, le=1000)
+    controlplanes: Whole = Field(default=0, ge=0, le=9)
+    workers: Whole = Field(default=0, ge=0, le=1000)
+
+
+#: A MAC has two octets for the datacentre (config/plan.py).
+_LARGEST_INDEX = 0xFFFF
 
 
 class Datacentre(Strict):
     """One datacentre. Whatever is left out follows from its index."""
 
     name: DnsLabel
-    index: int = Field(ge=1)
+    index: Whole = Field(ge=1, le=_LARGEST_INDEX)
     lan: Prefix | None = None
-    routers: int = Field(default=1, ge=1, le=2)
+    routers: Whole = Field(default=1, ge=1, le=2)
     nodes: Nodes
+    libvirt_uri: LibvirtUri | None = None
     router_asn: Asn | None = None
     cluster_asn: Asn | None = None
 
@@ -83,11 +88,11 @@ class Asns(Strict):
 class Timers(Strict):
     """BGP's timers, in seconds, for both ends of every session."""
 
-    hold_time: Annotated[int, Field(ge=3, le=65535)] = 9
+    hold_time: Annotated[Whole, Field(ge=3, le=65535)] = 9
     keepalive_time: Seconds = 3
     connect_delay_time: Seconds = 1
     connect_retry_time: Seconds = 5
-    graceful_restart_time: Annotated[int, Field(ge=1, le=4095)] = 120
+    graceful_restart_time: Annotated[Whole, Field(ge=1, le=4095)] = 120
 
 
 class Passwords(Strict):
@@ -100,7 +105,7 @@ class Passwords(Strict):
 class Twin(Strict):
     """What only the twin needs to know."""
 
-    pods_per_node: int = Field(default=1, ge=1, le=100)
+    pods_per_node: Whole = Field(default=1, ge=1, le=100)
 
 
 def _plain_number(value: object) -> int | None:
@@ -144,7 +149,8 @@ def _spell_out_datacentres(value: object) -> object:
         nodes = _spell_out_nodes(
             item.get("nodes"), first=position == 0, cluster_has_controlplanes=has_controlplanes
         )
-        spelt.append({"name": f"dc{index}", **item, "index": index, "nodes": nodes})
+        number = position + 1 if _plain_number(index) is None else index
+        spelt.append({"name": f"dc{number}", **item, "index": index, "nodes": nodes})
     return spelt
 
 
@@ -154,29 +160,28 @@ Datacentres = Annotated[
 
 
 class Fabric(Strict):
-    """The whole network: its ranges, its datacentres, and how they speak BGP."""
+    """The whole network: its ranges, its datacentres, and how they speak BGP.
+
+    `management` are the addresses that may come in by the WAN unasked: to the routers, and through
+    them to nodes, pods and VIPs. Left out, that is nobody on the twin, and on libvirt the WAN's
+    gateway, which is the host.
+    """
 
     cluster: DnsLabel = "underlay"
     datacentres: Datacentres = Field(default=2, validate_default=True)  # the short form, spelt out
 
     lans: Prefix = IPv4Network("10.1.0.0/16")
-    lan_prefix_length: int = Field(default=24, ge=16, le=29)
+    lan_prefix_length: Whole = Field(default=24, ge=16, le=29)
     pods: Prefix = IPv4Network("10.128.0.0/9")
-    node_pods_prefix_length: int = Field(default=24, ge=16, le=28)
+    node_pods_prefix_length: Whole = Field(default=24, ge=16, le=28)
     services: Prefix = IPv4Network("10.96.0.0/12")
     vips: Prefix = IPv4Network("10.112.0.0/16")
     egress: Prefix = IPv4Network("10.113.0.0/16")
     peering: Prefix = IPv4Network("172.30.0.0/22")
     wan: Prefix = IPv4Network("172.31.0.0/22")
+    management: tuple[Prefix, ...] | None = None
 
     asns: Asns = Asns()
     timers: Timers = Timers()
-    full_mesh_limit: int = Field(default=6, ge=2)
+    full_mesh_limit: Whole = Field(default=6, ge=2)
     twin: Twin = Twin()
-
-
-class Settings(Strict):
-    """All that a stack's configuration says."""
-
-    fabric: Fabric = Fabric()
-    passwords: Passwords = Passwords()

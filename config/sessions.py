@@ -49,8 +49,8 @@ class Session:
         return self.local_asn == self.neighbor_asn
 
 
-#: The entry of the passwords that sessions between routers use.
-PEERING_PASSWORD = "peering"  # the name of an entry, not a password
+#: The entry of the passwords that sessions between routers use: no datacentre can be named so.
+PEERING_PASSWORD = "_peering"  # the name of an entry, not a password
 
 
 def sessions(

@@ -69,7 +69,7 @@ def _router(plan: Plan, site: Site, router: Router) -> RouterArtifacts:
         files={
             bird.CONFIGURATION: bird.bird_conf(plan, site, router),
             "/etc/config/network": openwrt.network(plan, site, router),
-            "/etc/config/firewall": openwrt.firewall(),
+            "/etc/config/firewall": openwrt.firewall(plan.management),
             "/etc/config/dhcp": openwrt.dhcp(site),
             "/etc/sysctl.d/90-underlay.conf": openwrt.sysctl(),
             **keepalived.files(site, router),

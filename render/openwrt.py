@@ -6,6 +6,9 @@ In the style that OpenWrt 24.10 and 25.12 write themselves (OpenWrt wiki, "Netwo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from ipaddress import IPv4Network
+
 from config.machines import Router, Site
 from config.plan import Plan
 from render import interfaces
@@ -27,9 +30,13 @@ def network(plan: Plan, site: Site, router: Router) -> str:
     )
 
 
-def firewall() -> str:
-    """The text of `/etc/config/firewall`: open inside, closed towards the WAN."""
-    return fill("firewall.j2")
+def firewall(management: Sequence[IPv4Network] = ()) -> str:
+    """The text of `/etc/config/firewall`: open inside, closed towards the WAN but for management.
+
+    A rule with a source zone alone is about the router itself, one with `dest '*'` about what is
+    behind it (OpenWrt wiki, "Firewall configuration", rules).
+    """
+    return fill("firewall.j2", management=management)
 
 
 def dhcp(site: Site) -> str:

@@ -6,6 +6,7 @@ field of `machine.network` that a document of its own has taken over.
 
 from __future__ import annotations
 
+from config.images import TalosImage
 from config.machines import Node, Role, Site
 from config.plan import Plan
 from render.cilium import KUBE_PRISM_PORT
@@ -26,6 +27,16 @@ def machine_patch(plan: Plan, site: Site, node: Node) -> str:
         {"machine": _machine(site, node), "cluster": _cluster(plan, site, node)},
         {"apiVersion": "v1alpha1", "kind": "HostnameConfig", "auto": "off", "hostname": node.name},
     )
+
+
+def install_patch(image: TalosImage) -> str:
+    """The patch that has a node install what it was booted from.
+
+    The factory has an installer for each schematic (Image Factory docs, "Installer image").
+    """
+    registry = image.factory.partition("://")[2]
+    reference = f"{registry}/metal-installer/{image.schematic}:{image.version}"
+    return yaml_text({"machine": {"install": {"image": reference}}})
 
 
 def _machine(site: Site, node: Node) -> Document:

@@ -15,6 +15,7 @@ from typing import cast
 
 import yaml
 
+from config.pods import pod_address, pod_gateway
 from twin import cilium, daemons, gobgp, iproute
 from twin.cilium import Manifest, TranslationError
 from twin.machine import (
@@ -38,10 +39,6 @@ from twin.network import (
     observe,
 )
 from twin.place import Place
-
-#: The hosts of a PodCIDR that are the node's own pod address and the first pod's.
-NODE_POD_HOST = 1
-FIRST_POD_HOST = 10
 
 _SYSCTLS = {
     "net.ipv4.ip_forward": "1",
@@ -164,8 +161,8 @@ class Node:
         return [
             Pod(
                 place=Place(self.place.stack, f"{self.place.machine}-pod{number}"),
-                address=cidr.network_address + FIRST_POD_HOST + number - 1,
-                gateway=cidr.network_address + NODE_POD_HOST,
+                address=pod_address(cidr, number),
+                gateway=pod_gateway(cidr),
                 node_device=f"lxc{number}",
             )
             for number in range(1, self.pods_per_node + 1)

@@ -7,9 +7,9 @@ from ipaddress import IPv4Address, IPv4Network
 
 from config.machines import Node, Router, Site
 from config.plan import Plan
+from config.pods import pod_address, pod_gateway
 from render import interfaces
 from render.bird import unreachable
-from twin.node import FIRST_POD_HOST, NODE_POD_HOST
 from twin.twin import WAN_HOST
 from verify.model import DEFAULT, UNREACHABLE, Expected, Kind
 
@@ -61,7 +61,7 @@ def node(plan: Plan, site: Site, machine: Node) -> Expected:
 
 def pods(plan: Plan, machine: Node) -> Iterator[Expected]:
     """A node's pods: everything by the node."""
-    gateway = machine.pod_cidr.network_address + NODE_POD_HOST
+    gateway = pod_gateway(machine.pod_cidr)
     for number in range(1, plan.pods_per_node + 1):
         routes = {DEFAULT: _by(gateway), str(gateway): _by(_NODE_CARD)}
         yield Expected(pod_name(machine, number), Kind.POD, routes)
@@ -74,8 +74,7 @@ def pod_name(machine: Node, number: int) -> str:
 
 def pod_addresses(plan: Plan, machine: Node) -> list[IPv4Address]:
     """The addresses of a node's pods."""
-    first = machine.pod_cidr.network_address + FIRST_POD_HOST
-    return [first + number for number in range(plan.pods_per_node)]
+    return [pod_address(machine.pod_cidr, number) for number in range(1, plan.pods_per_node + 1)]
 
 
 def _announced(site: Site) -> Iterator[IPv4Network]:

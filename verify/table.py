@@ -57,5 +57,5 @@ def _cells(report: Report, machine: str) -> Sequence[Text]:
             cells.append(Text("–", style="dim"))
             continue
         style = "red" if failures[check] else "green"
-        cells.append(Text(f"{count - failures[check]}/{count}", style=style))
+        cells.append(Text(f"{report.good(machine, check)}/{count}", style=style))
     return cells

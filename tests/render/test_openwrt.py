@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -138,6 +139,20 @@ def test_nothing_comes_in_from_the_wan_nor_leaves_for_it_from_the_peering() -> N
         if section.kind == "forwarding"
     }
     assert forwardings == {("lan", "peering"), ("peering", "lan"), ("lan", "wan")}
+
+
+def test_only_management_comes_in_from_the_wan() -> None:
+    assert "config rule" not in openwrt.firewall()
+    text = openwrt.firewall([IPv4Network("172.31.0.1"), IPv4Network("192.0.2.0/24")])
+    rules = [section.values for section in sections(text) if section.kind == "rule"]
+    allowed = {
+        "src": ["wan"],
+        "src_ip": ["172.31.0.1/32", "192.0.2.0/24"],
+        "proto": ["all"],
+        "target": ["ACCEPT"],
+    }
+    assert [{key: rule[key] for key in allowed} for rule in rules] == [allowed, allowed]
+    assert [rule.get("dest") for rule in rules] == [None, ["*"]]
 
 
 def test_only_the_wan_masquerades() -> None:

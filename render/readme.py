@@ -1,0 +1,11 @@
+"""The stack's page, as Pulumi's console shows it."""
+
+from __future__ import annotations
+
+from config.plan import Plan
+from render.templating import fill
+
+
+def readme(plan: Plan, *, cluster: bool) -> str:
+    """Markdown: the datacentres and their machines; `cluster` says whether there is a real one."""
+    return fill("readme.md.j2", plan=plan, cluster=cluster)
