@@ -1,0 +1,33 @@
+"""Keeps secrets out of what is said, and names what cannot be shown."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+_HIDDEN = "[secret]"
+_QUOTED = re.compile(r'"([^"\n]+)"')
+
+#: Shorter ones are words that any message may have.
+_SHORTEST = 4
+
+
+def without_secrets(text: str, secret_texts: Iterable[str]) -> str:
+    """The text with every line, and everything in quotes, of the secret files taken out."""
+    secrets: set[str] = set()
+    for secret in secret_texts:
+        secrets |= {line.strip() for line in secret.splitlines()}
+        secrets |= set(_QUOTED.findall(secret))
+    for found in sorted(secrets, key=len, reverse=True):
+        if len(found) >= _SHORTEST:
+            text = text.replace(found, _HIDDEN)
+    return text
+
+
+def revision(files: Mapping[str, str], secret_files: Mapping[str, str], key: str) -> str:
+    """A short name for these files. It is keyed: a mere digest would let passwords be guessed."""
+    text = json.dumps([dict(files), dict(secret_files)], sort_keys=True)
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:16]

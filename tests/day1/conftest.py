@@ -1,0 +1,58 @@
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from config.load import load
+from config.plan import Plan, make_plan
+from render.artifacts import RouterArtifacts, render
+from tests.day1.lab import Lab, Router, eventually, missing
+
+#: Short, so that what fails does so soon; longer than any change here takes.
+CONFIRM = 4
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two routers in two datacentres, with a session between them."""
+
+    lab: Lab
+    plan: Plan
+    first: Router
+    second: Router
+    artifacts: dict[str, RouterArtifacts]
+
+    def files(self, router: Router) -> dict[str, str]:
+        return dict(self.artifacts[router.planned.name].files)
+
+    def secret_files(self, router: Router) -> dict[str, str]:
+        return dict(self.artifacts[router.planned.name].secret_files)
+
+
+def planned(**fabric: object) -> Plan:
+    settings = {"management": ["172.31.0.1/32"], "timers": {"connect_delay_time": 1}, **fabric}
+    return make_plan(load(settings, {"peering": "peering-password-4711"}))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    if os.geteuid() != 0 or missing():
+        pytest.skip(f"needs root, and {', '.join(missing()) or 'nothing else'}")
+    plan = planned()
+    artifacts = dict(render(plan).routers)
+    tmp_path.chmod(0o755)
+    lab = Lab(tmp_path, plan)
+    try:
+        first, second = (
+            lab.router(
+                router,
+                {**artifacts[router.name].files, **artifacts[router.name].secret_files},
+            )
+            for router in plan.routers
+        )
+        eventually(lambda: "Established" in first.session())
+        yield Pair(lab, plan, first, second, artifacts)
+    finally:
+        lab.close()

@@ -1,0 +1,140 @@
+"""What one should see on every machine: tables written out by hand."""
+
+import pytest
+
+from config.load import load
+from config.plan import Plan, make_plan
+from verify.expectations import expectations
+from verify.model import Expected, Kind
+
+DEFAULT = make_plan(load())
+SHARED = make_plan(load({"datacentres": [{"routers": 2, "nodes": 1}] * 2}))
+
+
+def table(plan: Plan, machine: str) -> dict[str, str]:
+    """A machine's table, the ways of a route with a plus between them."""
+    routes = expectations(plan)[machine].routes
+    return {prefix: "+".join(sorted(ways)) for prefix, ways in routes.items()}
+
+
+#: Where whatever belongs to the fabric and is not known ends.
+ENDS = {
+    "10.1.0.0/16": "unreachable",
+    "10.128.0.0/9": "unreachable",
+    "10.96.0.0/12": "unreachable",
+    "10.112.0.0/16": "unreachable",
+    "10.113.0.0/16": "unreachable",
+}
+
+
+def test_every_machine_of_the_default_fabric_is_expected_once() -> None:
+    found = expectations(DEFAULT)
+    assert {name: machine.kind.value for name, machine in found.items()} == {
+        "dc1-router1": "router",
+        "dc2-router1": "router",
+        "dc1-controlplane1": "node",
+        "dc1-worker1": "node",
+        "dc2-worker1": "node",
+        "dc2-worker2": "node",
+        "dc1-controlplane1-pod1": "pod",
+        "dc1-worker1-pod1": "pod",
+        "dc2-worker1-pod1": "pod",
+        "dc2-worker2-pod1": "pod",
+        "internet": "host",
+    }
+    assert all(name == machine.machine for name, machine in found.items())
+
+
+def test_a_router_knows_its_own_pods_by_nodes_and_the_others_by_their_router() -> None:
+    assert table(DEFAULT, "dc1-router1") == {
+        **ENDS,
+        "default": "172.31.0.1",
+        "10.1.1.0/24": "br-lan",
+        "172.31.0.0/22": "eth1",
+        "172.30.0.0/22": "eth2",
+        "10.129.0.0/16": "unreachable",
+        "10.129.11.0/24": "10.1.1.11",
+        "10.129.21.0/24": "10.1.1.21",
+        "10.1.2.0/24": "172.30.0.3",
+        "10.130.21.0/24": "172.30.0.3",
+        "10.130.22.0/24": "172.30.0.3",
+    }
+
+
+def test_a_node_knows_its_neighbors_pods_and_leaves_the_rest_to_the_gateway() -> None:
+    assert table(DEFAULT, "dc2-worker1") == {
+        "default": "10.1.2.1",
+        "10.1.2.0/24": "eth0",
+        "10.130.21.0/24": "unreachable",
+        "10.130.21.10": "lxc1",
+        "10.130.22.0/24": "10.1.2.22",
+    }
+
+
+def test_a_pod_goes_everywhere_by_its_node() -> None:
+    assert table(DEFAULT, "dc1-worker1-pod1") == {"default": "10.129.21.1", "10.129.21.1": "eth0"}
+
+
+def test_the_wans_host_knows_the_wan_alone() -> None:
+    assert table(DEFAULT, "internet") == {"172.31.0.0/22": "eth0"}
+
+
+def test_the_others_routers_are_ways_side_by_side() -> None:
+    both = "172.30.0.3+172.30.0.4"
+    for router in ("dc1-router1", "dc1-router2"):
+        found = table(SHARED, router)
+        assert found["10.1.2.0/24"] == both
+        assert found["10.130.21.0/24"] == both
+
+
+def test_a_router_does_not_go_by_the_other_router_of_its_datacentre() -> None:
+    found = table(SHARED, "dc1-router2")
+    assert found["10.1.1.0/24"] == "br-lan"
+    assert found["10.129.11.0/24"] == "10.1.1.11"
+    assert not any("172.30.0.1" in ways.split("+") for ways in found.values())
+
+
+def test_a_node_goes_by_the_one_gateway_however_many_routers_share_it() -> None:
+    assert table(SHARED, "dc2-worker1")["default"] == "10.1.2.1"
+
+
+def test_sessions_are_those_of_the_plan_at_both_ends() -> None:
+    found = expectations(SHARED)
+    assert found["dc1-router1"].sessions == {
+        "172.30.0.2": "dc1-router2",
+        "172.30.0.3": "dc2-router1",
+        "172.30.0.4": "dc2-router2",
+        "10.1.1.11": "dc1-controlplane1",
+    }
+    assert found["dc2-worker1"].sessions == {"10.1.2.2": "dc2-router1", "10.1.2.3": "dc2-router2"}
+
+
+@pytest.mark.parametrize("kind", [Kind.POD, Kind.HOST])
+def test_pods_and_the_wans_host_speak_no_bgp(kind: Kind) -> None:
+    machines = [m for m in expectations(DEFAULT).values() if m.kind is kind]
+    assert machines
+    assert not any(machine.sessions for machine in machines)
+
+
+def test_more_pods_on_a_node_are_more_routes() -> None:
+    plan = make_plan(load({"datacentres": 1, "twin": {"pods_per_node": 3}}))
+    found = table(plan, "dc1-worker1")
+    assert {p: w for p, w in found.items() if w.startswith("lxc")} == {
+        "10.129.21.10": "lxc1",
+        "10.129.21.11": "lxc2",
+        "10.129.21.12": "lxc3",
+    }
+    assert "dc1-worker1-pod3" in expectations(plan)
+
+
+def test_a_lan_apart_from_the_common_range_ends_at_the_other_routers_too() -> None:
+    plan = make_plan(load({"datacentres": [{"lan": "192.168.7.0/24"}, {}, {}]}))
+    assert table(plan, "dc2-router1")["192.168.7.0/24"] == "172.30.0.1"
+
+
+def test_of_many_datacentres_each_router_is_reached_directly() -> None:
+    """Reflectors reflect, and stay out of the traffic."""
+    plan = make_plan(load({"datacentres": 9}))
+    far: Expected = expectations(plan)["dc9-router1"]
+    assert len(far.sessions) == 2 + 2
+    assert table(plan, "dc9-router1")["10.1.8.0/24"] == "172.30.0.15"

@@ -1,0 +1,91 @@
+"""Looks at routers over SSH: sessions by BIRD's own word, routes by the kernel's.
+
+Routes are read by iproute2's `ip -j` (OpenWrt's package `ip-full`): the `ip` of BusyBox leaves out
+the next hops of a multipath route, of which there is one to every datacentre with two routers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import cast
+
+from day1.errors import RouterError
+from day1.ssh import Address, Connection, connected
+from verify.model import UNREACHABLE, Observed, Table
+
+#: Whichever of BIRD's clients is installed. A BIRD that is down has no sessions.
+_SESSIONS = "$(command -v birdc || echo birdcl) show protocols all"
+#: By its path: some shells of BusyBox take their own `ip` before any other.
+_ROUTES = "/sbin/ip -j -4 route show"
+
+
+def look_at_all(
+    addresses: Mapping[str, Address], within_seconds: float
+) -> dict[str, Observed | RouterError]:
+    """What is to be seen on these routers, all at a time; or why one cannot be looked at."""
+
+    async def gather() -> dict[str, Observed | RouterError]:
+        async with asyncio.TaskGroup() as tasks:
+            found = {
+                name: tasks.create_task(_look_or_say_why(address, within_seconds))
+                for name, address in addresses.items()
+            }
+        return {name: task.result() for name, task in found.items()}
+
+    return asyncio.run(gather())
+
+
+async def look(address: Address, within_seconds: float) -> Observed:
+    """What is to be seen on one router. Raises `RouterError`."""
+    async with connected(address, within_seconds) as connection:
+        protocols, routes = await asyncio.gather(
+            connection.run(_SESSIONS), _routes(connection, address)
+        )
+    return Observed(routes=table(routes), sessions=sessions(protocols.output.decode()))
+
+
+def sessions(protocols: str) -> dict[str, str]:
+    """The state of each BGP session by its neighbor's address, from `birdc show protocols all`.
+
+    Each protocol's lines have `BGP state` before `Neighbor address`; others have neither.
+    """
+    found: dict[str, str] = {}
+    state = ""
+    for line in protocols.splitlines():
+        match [word.strip() for word in line.split(":", 1)]:
+            case ["BGP state", value]:
+                state = value
+            case ["Neighbor address", value]:
+                found[value] = state
+    return found
+
+
+def table(routes: str) -> Table:
+    """The main routing table, from `ip -j route show`."""
+    return {str(route["dst"]): _ways(route) for route in json.loads(routes)}
+
+
+def _ways(route: Mapping[str, object]) -> frozenset[str]:
+    if route.get("type") == UNREACHABLE:
+        return frozenset({UNREACHABLE})
+    hops = cast("list[Mapping[str, object]]", route.get("nexthops", [route]))
+    return frozenset(str(hop.get("gateway", hop.get("dev"))) for hop in hops)
+
+
+async def _routes(connection: Connection, address: Address) -> str:
+    answer = await connection.run(_ROUTES)
+    if answer.status != 0:
+        raise RouterError(
+            f"{address} cannot show its routes as JSON: its image needs the package ip-full "
+            f"({answer.complaints.partition(chr(10))[0]})"
+        )
+    return answer.output.decode() or "[]"
+
+
+async def _look_or_say_why(address: Address, within_seconds: float) -> Observed | RouterError:
+    try:
+        return await look(address, within_seconds)
+    except RouterError as error:
+        return error
