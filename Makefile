@@ -46,7 +46,7 @@ verify: tools state ## observed against planned
 	@$(HERE) $(RUN) python -m verify --stack $(STACK)
 
 bench: dev state
-	@$(HERE) $(RUN) python -m tests.bench
+	@$(HERE) $(RUN) python -m bench
 
 test: dev
 	@$(HERE) $(RUN) pytest -n 2 --dist loadgroup
@@ -60,10 +60,11 @@ LOCK = uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-fi
        --universal --python-version 3.11 --custom-compile-command "make lock"
 lock: dev
 	@$(HERE) $(LOCK) --upgrade requirements.in -o requirements.txt && \
+	  $(LOCK) --upgrade requirements-libvirt.in -o requirements-libvirt.txt && \
 	  $(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
 
 tools: ## what `up` needs: packages, .venv, the engine
-	@$(PYTHON) -m tools install
+	@$(PYTHON) -m tools install $(if $(filter twin%,$(STACK)),,--libvirt)
 
 dev: ## and what tests and linters need
 	@$(PYTHON) -m tools install --dev

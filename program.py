@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import cast
 
 import pulumi
+from pulumi.runtime.config import get_config, is_config_secret
 
-from config.errors import ConfigurationError
+from config.errors import ConfigurationError, Problem
 from config.load import load
 from config.plan import Plan, make_plan
-from config.schema import Settings
+from config.schema import Substrate
+from config.settings import Settings
 from render.artifacts import Artifacts, render
-from twin import preflight
-from twin.twin import Twin, TwinArgs
-from verify.converged import Converged
+from render.readme import readme
 
 
 def main() -> None:
@@ -24,40 +25,60 @@ def main() -> None:
     except ConfigurationError as error:
         raise pulumi.RunError(str(error)) from None
     plan = make_plan(settings)
-    build_twin(settings, plan, render(plan))
-    export(settings, plan)
+    export(settings, plan, build(settings, plan, render(plan)))
 
 
 def read_settings(stack: pulumi.Config) -> Settings:
     """The stack's configuration. Raises `ConfigurationError` with everything wrong with it."""
     return load(
         fabric=cast("Mapping[str, object] | None", stack.get_object("fabric")),
-        passwords=cast("Mapping[str, object] | None", stack.get_object("passwords")),
+        passwords=read_passwords(stack),
+        libvirt=cast("Mapping[str, object] | None", stack.get_object("libvirt")),
+        substrate=stack.get("substrate"),
     )
 
 
-def build_twin(settings: Settings, plan: Plan, artifacts: Artifacts) -> None:
-    """The plan as namespaces on this machine, up to the point where it routes."""
-    stack = pulumi.get_stack()
-    if lacks := preflight.findings(plan, stack, preflight.inspect()):
-        complaint = preflight.complaint(lacks)
-        if not pulumi.runtime.is_dry_run():
-            raise pulumi.RunError(complaint)
-        pulumi.log.warn(complaint)
-    twin = Twin("twin", args=TwinArgs(stack=stack, plan=plan, artifacts=artifacts))
-    Converged(
-        "converged",
-        stack=stack,
-        fabric=settings.fabric.model_dump(mode="json", exclude_defaults=True),
-        machines={name: machine.built_at for name, machine in twin.machines.items()},
-        opts=pulumi.ResourceOptions(parent=twin),
-    )
+def read_passwords(stack: pulumi.Config) -> Mapping[str, object] | None:
+    """The stack's passwords, which must be secrets of its configuration.
+
+    The plan needs them as they are, and `get_secret_object` gives an Output; they become secrets
+    again with the files that they are written to.
+    """
+    key = stack.full_key("passwords")
+    text = get_config(key)
+    if text is None:
+        return None
+    if not is_config_secret(key):
+        remedy = "set each by `pulumi config set --secret --path underlay:passwords.peering`"
+        raise ConfigurationError(
+            [Problem("passwords", None, "stand there for all to read", remedy)]
+        )
+    return cast("Mapping[str, object]", json.loads(text))
 
 
-def export(settings: Settings, plan: Plan) -> None:
+def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, object]:
+    """The one fork: the plan on the substrate that the stack names. Returns what only it has.
+
+    Each module is imported by the stacks that need it alone: the providers' SDKs take a while.
+    """
+    match settings.substrate:
+        case Substrate.TWIN:
+            from stacks import twin
+
+            return twin.build(settings, plan, artifacts)
+        case Substrate.LIBVIRT:
+            from stacks import libvirt
+
+            return libvirt.build(settings, plan, artifacts)
+
+
+def export(settings: Settings, plan: Plan, outputs: Mapping[str, object]) -> None:
     """The outputs, of one shape on every substrate, for programs that build on this stack."""
     pulumi.export("node_ips", {node.name: str(node.lan.address.ip) for node in plan.nodes})
     pulumi.export("router_ips", {router.name: str(router.router_id) for router in plan.routers})
     pulumi.export("pod_cidrs", {node.name: str(node.pod_cidr) for node in plan.nodes})
     pulumi.export("vips", {})
     pulumi.export("fabric", settings.fabric.model_dump(mode="json", exclude_defaults=True))
+    for name, output in outputs.items():
+        pulumi.export(name, output)
+    pulumi.export("readme", readme(plan, cluster="kubeconfig" in outputs))

@@ -18,7 +18,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 def install(kind: venv.Kind) -> None:
     """Bring the machine to where the program can run. What can fail soonest goes first."""
     progress = Progress()
-    packages.ensure(packages.Host.this(), progress, venv.needs(PROJECT))
+    host = packages.Host.this()
+    more = packages.missing_for_tests(host) if kind == "dev" else []
+    packages.ensure(host, progress, [*venv.needs(PROJECT), *more])
     venv.ensure(PROJECT, kind, progress)
     pulumi.ensure(os.environ, progress)
 
@@ -34,7 +36,15 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tools")
     commands = parser.add_subparsers(dest="command", required=True)
     installs = commands.add_parser("install", help="install whatever is missing; silent if nothing")
-    installs.add_argument("--dev", action="store_true", help="with what tests and linters need")
+    for kind, whom in (("libvirt", "stacks on libvirt"), ("dev", "tests and linters")):
+        installs.add_argument(
+            f"--{kind}",
+            dest="kind",
+            action="store_const",
+            const=kind,
+            default="runtime",
+            help=f"with what {whom} need",
+        )
     commands.add_parser("path", help="print the folders that go first on PATH")
     enters = commands.add_parser("rootless", help="run a command as root of user namespaces")
     enters.add_argument("words", nargs=argparse.REMAINDER)
@@ -52,7 +62,7 @@ def main(arguments: list[str]) -> int:
         elif chosen.command == "mend":
             mend(chosen.stack, PROJECT, repeatable=chosen.repeatable, environ=os.environ)
         else:
-            install("dev" if chosen.dev else "runtime")
+            install(chosen.kind)
     except (ToolError, OSError, subprocess.SubprocessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

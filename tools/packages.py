@@ -39,6 +39,18 @@ NEEDS = (
     Need("keepalived", "keepalived", "keepalived"),
 )
 
+#: What tests use besides; those that miss one are skipped and say so.
+TEST_NEEDS = (
+    Need("busybox", "busybox-static"),
+    Need("dropbear", "dropbear-bin"),
+    Need("shellcheck", "shellcheck"),
+    Need("ssh", "openssh-client"),
+    Need("openssl", "openssl"),
+    Need("debugfs", "e2fsprogs"),
+    Need("qemu-system-x86_64", "qemu-system-x86"),
+    Need("qemu-img", "qemu-utils"),
+)
+
 
 @dataclass(frozen=True)
 class Host:
@@ -75,6 +87,11 @@ class Host:
 def missing(host: Host) -> list[Need]:
     """What is needed and not there."""
     return [need for need in NEEDS if not host.has(need.command)]
+
+
+def missing_for_tests(host: Host) -> list[Need]:
+    """What tests would use and is not there, where it can be installed at all."""
+    return [need for need in TEST_NEEDS if host.root and not host.has(need.command)]
 
 
 def ensure(host: Host, progress: Progress, more: Sequence[Need] = ()) -> None:

@@ -14,13 +14,15 @@ from tools.packages import Need
 from tools.progress import Progress
 from tools.run import Command, run
 
-Kind = Literal["runtime", "dev"]
+Kind = Literal["runtime", "libvirt", "dev"]
 
-# What each kind installs, the last file being the one to install: requirements-dev.in includes
-# the runtime's pins.
+# Each kind has what those before it have: the last file is the one to install, since it includes
+# the pins of the others.
+KINDS: tuple[Kind, ...] = ("runtime", "libvirt", "dev")
 FILES: dict[Kind, tuple[str, ...]] = {
     "runtime": ("requirements.txt",),
-    "dev": ("requirements.txt", "requirements-dev.txt"),
+    "libvirt": ("requirements.txt", "requirements-libvirt.txt"),
+    "dev": ("requirements.txt", "requirements-libvirt.txt", "requirements-dev.txt"),
 }
 STAMP = "underlay-stamp"  # written last: an environment without one is half made
 LOCK = "underlay-lock"
@@ -105,7 +107,7 @@ def _fill(home: Path, project: Path, kind: Kind, progress: Progress) -> None:
     log = cache.log(os.environ, "pip")
     log.unlink(missing_ok=True)
     run(Command(doing, arguments, LIMIT, cwd=project), log, progress)
-    kinds: tuple[Kind, ...] = ("runtime", "dev") if kind == "dev" else ("runtime",)
+    kinds = KINDS[: KINDS.index(kind) + 1]
     (home / STAMP).write_text("\n".join(digest(project, each) for each in kinds) + "\n")
 
 

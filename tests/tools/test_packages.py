@@ -180,3 +180,8 @@ def test_daemons_are_found_where_an_ordinary_users_path_does_not_look(
 
 def _verdict(policy: Path, *arguments: str) -> int:
     return subprocess.run(("/bin/sh", policy, *arguments), check=False).returncode
+
+
+def test_what_tests_use_is_only_asked_for_where_it_can_be_installed(host: Host) -> None:
+    assert {need.command for need in packages.missing_for_tests(host)} >= {"busybox", "dropbear"}
+    assert packages.missing_for_tests(replace(host, root=False)) == []

@@ -11,7 +11,8 @@ from tools.run import Command
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "requirements.txt").write_text("one==1\n")
-    (tmp_path / "requirements-dev.txt").write_text("one==1\ntwo==2\n")
+    (tmp_path / "requirements-libvirt.txt").write_text("one==1\nhalf==1\n")
+    (tmp_path / "requirements-dev.txt").write_text("one==1\nhalf==1\ntwo==2\n")
     return tmp_path
 
 
@@ -50,6 +51,16 @@ def test_what_developers_need_includes_what_the_program_needs(
     venv.ensure(project, "dev", progress)
     venv.ensure(project, "runtime", progress)
     assert commands == ["venv", "requirements-dev.txt"]
+
+
+def test_stacks_on_libvirt_need_more_than_the_twin_and_less_than_developers(
+    project: Path, commands: list[str], progress: Progress
+) -> None:
+    venv.ensure(project, "libvirt", progress)
+    venv.ensure(project, "runtime", progress)
+    venv.ensure(project, "dev", progress)
+    venv.ensure(project, "libvirt", progress)
+    assert commands == ["venv", "requirements-libvirt.txt", "requirements-dev.txt"]
 
 
 def test_what_developers_need_is_added_to_what_is_there(

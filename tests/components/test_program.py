@@ -1,0 +1,120 @@
+"""The whole program for `dev` and `ndc`, on mocks that refuse what is wrong."""
+
+import functools
+
+import pytest
+
+import program
+from tests.components.monitor import PASSWORD, StrictMonitor, run
+from tests.components.stacks import PASSWORDS, as_config, written
+
+STACKS = ("dev", "ndc")
+_REPLACES = ["kernel", "initrd", "disks", "networkInterfaces"]
+
+
+@functools.cache
+def declared(stack: str, *, preview: bool = False) -> StrictMonitor:
+    config = written(stack)
+    config["underlay:passwords"] = (
+        PASSWORDS if stack == "dev" else {"peering": PASSWORD, "datacentres": {"ams": PASSWORD}}
+    )
+    return run(program.main, as_config(config), preview=preview)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize("stack", STACKS)
+def test_nothing_is_wrong_with_what_is_declared(stack: str, preview: bool) -> None:
+    assert declared(stack, preview=preview).problems == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_preview_and_update_declare_the_same(stack: str) -> None:
+    assert set(declared(stack, preview=True).registered) == set(declared(stack).registered)
+
+
+def test_everything_has_a_provider_of_its_own() -> None:
+    default = [r.urn for r in declared("ndc").registered.values() if "::default" in r.provider]
+    assert default == []
+
+
+def test_machines_run_on_the_host_of_their_datacentre() -> None:
+    domains = [
+        r for r in declared("ndc").registered.values() if r.type == "libvirt:index/domain:Domain"
+    ]
+    hosts = {r.name.split("-")[1]: r.provider.split("::")[3] for r in domains}
+    assert hosts == {
+        "ams": "fabric-host-provider",
+        "fra": "fabric-host-fra-provider",
+        "lon": "fabric-host-lon-provider",
+        "par": "fabric-host-par-provider",
+    }
+
+
+def test_exactly_one_node_is_bootstrapped() -> None:
+    types = [r.type for r in declared("ndc").registered.values()]
+    assert types.count("talos:machine/bootstrap:Bootstrap") == 1
+    assert types.count("talos:machine/configurationApply:ConfigurationApply") == 8
+
+
+def test_the_clusters_secrets_are_protected_unless_told_otherwise() -> None:
+    def is_protected(stack: str) -> bool:
+        (secrets,) = (r for r in declared(stack).registered.values() if r.type.endswith(":Secrets"))
+        return bool(secrets.request.protect)
+
+    assert is_protected("ndc")
+    assert not is_protected("dev")
+
+
+def test_outputs_have_the_shape_of_the_twins_and_the_ways_in_are_secret() -> None:
+    outputs = declared("dev").outputs
+    assert {"node_ips", "router_ips", "pod_cidrs", "vips", "fabric", "readme"} <= set(outputs)
+    signature = "4dabf18193072939515e22adb298388d"
+    assert all(signature in outputs[name] for name in ("kubeconfig", "talosconfig"))
+
+
+def test_without_a_cluster_there_are_routers_alone() -> None:
+    config = written("dev")
+    config["underlay:libvirt"]["cluster"] = False
+    monitor = run(program.main, as_config(config))
+    assert monitor.problems == []
+    packages = {r.type.partition(":")[0] for r in monitor.registered.values()}
+    assert not packages & {"talos", "kubernetes"}
+    assert "kubeconfig" not in monitor.outputs
+
+
+def test_all_cards_have_the_plans_macs_in_the_order_lan_wan_peering() -> None:
+    registered = declared("dev").registered.values()
+    (router,) = (r for r in registered if r.name == "fabric-dc2-router1-domain")
+    macs = [card["mac"] for card in router.inputs["networkInterfaces"]]
+    assert macs == ["02:10:00:02:01:00", "02:10:00:02:01:01", "02:10:00:02:01:02"]
+    networks = [card["networkId"] for card in router.inputs["networkInterfaces"]]
+    assert networks == ["fabric-dc2-lan", "fabric-networks-wan", "fabric-networks-peering"]
+    assert router.inputs["cmdlines"] == [
+        {"console": "ttyS0,115200n8", "root": "/dev/vda"},
+        {"_": "rootwait"},
+    ]
+
+
+def test_what_libvirt_would_silently_not_change_is_replaced() -> None:
+    domains = [
+        r for r in declared("dev").registered.values() if r.type == "libvirt:index/domain:Domain"
+    ]
+    assert len(domains) == 4
+    for domain in domains:
+        assert list(domain.request.replaceOnChanges) == _REPLACES
+        assert domain.request.deleteBeforeReplace
+
+
+def test_the_host_has_a_route_to_each_datacentre_by_its_router() -> None:
+    registered = declared("dev").registered.values()
+    (wan,) = (r for r in registered if r.name == "fabric-networks-wan")
+    routes = {route["cidr"]: route["gateway"] for route in wan.inputs["routes"]}
+    assert routes["10.1.1.0/24"] == routes["10.129.0.0/16"] == "172.31.0.10"
+    assert routes["10.1.2.0/24"] == routes["10.130.0.0/16"] == "172.31.0.12"
+    assert routes["10.128.0.0/9"] == "172.31.0.10"  # for datacentres that are added later
+    assert list(wan.request.ignoreChanges) == ["routes"]
+
+
+def test_no_name_is_made_from_an_address() -> None:
+    names = [r.name for r in declared("ndc").registered.values()]
+    assert not [name for name in names if any(part.count(".") == 3 for part in name.split("-"))]

@@ -1,0 +1,146 @@
+"""A stack on libvirt on the real engine, with stand-ins for what is not to be had."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.components.stacks import Written
+from tests.engine_libvirt.standin import KUBECONFIG, VERSIONS
+from tools import plugins
+from tools.cli import PROJECT, search_path
+
+_LIMIT_SECONDS = 200
+_PASSWORDS = "underlay:passwords"
+_SITE = Path(__file__).parent / "site"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack with a backend, a home and plugins of its own.
+
+    `has_libvirt`: with the real libvirt plugin; otherwise with a stand-in for that one as well.
+    """
+
+    folder: Path
+    has_libvirt: bool
+    kubeconfig: str = ""
+
+    @property
+    def name(self) -> str:
+        """A name that no other test has at the same time."""
+        return f"v{os.getpid()}-{self.folder.name}".replace("_", "-")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Nothing of the user's own Pulumi."""
+        return {
+            **os.environ,
+            "PATH": os.pathsep.join((str(self._bin), search_path(), os.environ["PATH"])),
+            "PYTHONPATH": os.pathsep.join((str(_SITE), str(PROJECT))),
+            "UNDERLAY_STANDIN_FILES": str(self._made("files")),
+            KUBECONFIG: str(self._kubeconfig),
+            "PULUMI_HOME": str(self._made("home")),
+            "PULUMI_BACKEND_URL": f"file://{self._made('state')}?metadata=skip",
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
+        }
+
+    def _made(self, name: str) -> Path:
+        path = self.folder / name
+        path.mkdir(exist_ok=True)
+        return path
+
+    @property
+    def _kubeconfig(self) -> Path:
+        path = self.folder / "kubeconfig"
+        if not path.exists():
+            path.write_text(self.kubeconfig)
+        return path
+
+    @property
+    def _bin(self) -> Path:
+        """Plugins are found on PATH. The real one is linked to, the others are this package's."""
+        path = self._made("bin")
+        for package in VERSIONS:
+            plugin = path / f"pulumi-resource-{package}"
+            if plugin.exists():
+                continue
+            if package == "libvirt" and self.has_libvirt:
+                plugin.symlink_to(plugins.libvirt())
+                continue
+            command = f"exec {sys.executable} -m {__package__}.standin {package}"
+            plugin.write_text(f"#!/bin/sh\n{command}\n")
+            plugin.chmod(0o755)
+        return path
+
+    @property
+    def _configuration(self) -> Path:
+        return self.folder / "Pulumi.yaml"
+
+    def configure(self, config: Written) -> None:
+        """Write the configuration, keeping the salt that the engine wrote, and encrypt passwords.
+
+        What is not encrypted in the configuration, the engine does not encrypt in the state.
+        """
+        path = self._configuration
+        found = yaml.safe_load(path.read_text()) if path.exists() else {}
+        shown = {key: item for key, item in config.items() if key != _PASSWORDS}
+        path.write_text(yaml.safe_dump({**(found or {}), "config": shown}))
+        if _PASSWORDS in config:
+            secret = json.dumps(config[_PASSWORDS])
+            self.succeed("config", "set", "--secret", _PASSWORDS, secret)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A `pulumi` command on this stack."""
+        options = ["--stack", self.name]
+        if arguments[0] != "stack":
+            options += ["--config-file", str(self._configuration)]
+        return subprocess.run(
+            ["pulumi", "--cwd", str(PROJECT), "--non-interactive", *arguments, *options],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_SECONDS,
+        )
+
+    def succeed(self, *arguments: str) -> str:
+        """Run it; what it printed. Fails the test with that if it failed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def init(self, config: Written) -> None:
+        """Make the stack."""
+        self.succeed("stack", "init")
+        # Its salt goes into the project, as no option says otherwise.
+        (PROJECT / f"Pulumi.{self.name}.yaml").replace(self._configuration)
+        self.configure(config)
+
+    def up(self) -> str:
+        """`pulumi up`."""
+        return self.succeed("up", "--yes", "--skip-preview")
+
+    def preview(self) -> Mapping[str, str]:
+        """What would be done, by the resource's type and name; what stays as it is left out."""
+        steps = json.loads(self.succeed("preview", "--json"))["steps"]
+        order = ("create-replacement", "delete-replaced")
+        return {
+            _of(step["urn"]): step["op"] for step in steps if step["op"] not in ("same", *order)
+        }
+
+    def state(self) -> str:
+        """The state as it is kept, secrets encrypted."""
+        return self.succeed("stack", "export")
+
+
+def _of(urn: str) -> str:
+    return urn.rpartition("::")[2]
