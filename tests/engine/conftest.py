@@ -26,9 +26,9 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[[], Stack]]:
         folder = tmp_path / name
         folder.mkdir()
         stack = Stack(name, folder)
-        stack.configure({"datacentres": 2})
-        stack.succeed("stack", "init")
         made.append(stack)
+        stack.initialise()
+        stack.configure({"datacentres": 2})
         return stack
 
     yield make

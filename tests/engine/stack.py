@@ -50,6 +50,15 @@ class Stack:
         """The file that stands for `Pulumi.<stack>.yaml`."""
         return self.folder / f"Pulumi.{self.name}.yaml"
 
+    def initialise(self) -> None:
+        """Make the stack. The engine writes its salt into the project, from where it is moved."""
+        written = PROJECT / self.configuration.name
+        try:
+            self.succeed("stack", "init")
+            written.rename(self.configuration)
+        finally:
+            written.unlink(missing_ok=True)
+
     def configure(self, fabric: Mapping[str, object]) -> None:
         """Write the configuration, keeping the salt that the engine wrote."""
         kept: dict[str, object] = {}

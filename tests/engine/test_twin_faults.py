@@ -16,7 +16,7 @@ from tools.mend import mend
 from twin import daemons, namespaces
 from verify.waiting import NotConvergedError, wait
 
-pytestmark = [pytest.mark.engine, pytest.mark.twin]
+pytestmark = [pytest.mark.engine, pytest.mark.twin, pytest.mark.timeout(300)]
 
 
 def test_a_bad_configuration_names_every_problem_and_creates_nothing(stack: Stack) -> None:
@@ -34,6 +34,13 @@ def test_a_bad_configuration_names_every_problem_and_creates_nothing(stack: Stac
         assert "fabric.timers.keepalive_time 9 is more than a third of hold_time 9" in printed
         assert "Traceback" not in printed
     assert stack.remains() == []
+
+
+def test_passwords_that_all_can_read_are_refused(stack: Stack) -> None:
+    stack.succeed("config", "set", "--path", "underlay:passwords.peering", "open")
+    printed = stack.fail("preview")
+    assert "passwords stand there for all to read" in printed
+    assert "pulumi config set --secret --path underlay:passwords.peering" in printed
 
 
 def test_a_namespace_of_somebody_else_is_refused_and_left_alone(stack: Stack) -> None:
@@ -55,9 +62,9 @@ def test_a_stack_of_the_same_name_elsewhere_is_refused_and_left_alone(
 ) -> None:
     first, second = make_stack(), make_stack()
     first.up()
-    second.configuration.rename(second.folder / f"Pulumi.{first.name}.yaml")
     twin = Stack(first.name, second.folder)
-    twin.succeed("stack", "init")
+    twin.initialise()
+    twin.configure({"datacentres": 2})
     printed = twin.fail("up", "--yes", "--skip-preview")
     assert f"a twin of a stack named {first.name} stands on this machine already" in printed
     twin.destroy()
@@ -108,8 +115,8 @@ def test_a_network_that_does_not_route_is_not_called_done(stack: Stack) -> None:
 
 def test_a_stack_whose_name_leaves_no_room_for_sockets_is_refused(stack: Stack) -> None:
     long = Stack("n" * 31, stack.folder)
-    stack.configuration.rename(long.configuration)
-    long.succeed("stack", "init")
+    long.initialise()
+    long.configure({"datacentres": 2})
     printed = long.fail("up", "--yes", "--skip-preview")
     assert "leave room for 30, use a shorter name" in printed
     assert long.remains() == []

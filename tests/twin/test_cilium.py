@@ -1,0 +1,267 @@
+"""What Cilium makes of its resources, rule by rule."""
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+import pytest
+
+from config.load import load
+from config.plan import make_plan
+from render import cilium as rendered
+from twin.cilium import Manifest, Resources, TranslationError, resources, speaker
+from twin.gobgp import Neighbor, Speaker
+
+LABELS = {"zone": "ams"}
+ADDRESS = IPv4Address("10.1.1.21")
+POD_CIDR = IPv4Network("10.129.21.0/24")
+
+# Manifests are YAML, which is untyped by nature.
+Written = dict[str, Any]
+
+
+def cluster_config(**instance: object) -> Written:
+    peer = {"peerAddress": "10.1.1.2", "peerASN": 65000, "peerConfigRef": {"name": "ams"}}
+    return {
+        "kind": "CiliumBGPClusterConfig",
+        "metadata": {"name": "ams"},
+        "spec": {
+            "nodeSelector": {"matchLabels": {"zone": "ams"}},
+            "bgpInstances": [{"localASN": 65001, "peers": [peer], **instance}],
+        },
+    }
+
+
+FAMILIES = [
+    {"afi": "ipv4", "safi": "unicast", "advertisements": {"matchLabels": {"advertise": "pods"}}}
+]
+
+
+def peer_config(**spec: object) -> Written:
+    return {
+        "kind": "CiliumBGPPeerConfig",
+        "metadata": {"name": "ams"},
+        "spec": {"families": FAMILIES, **spec},
+    }
+
+
+def advertisement(kind: str = "PodCIDR") -> Written:
+    return {
+        "kind": "CiliumBGPAdvertisement",
+        "metadata": {"name": "pods", "labels": {"advertise": "pods"}},
+        "spec": {"advertisements": [{"advertisementType": kind}]},
+    }
+
+
+def secret(name: str) -> Written:
+    return {"kind": "Secret", "metadata": {"name": name}, "stringData": {"password": "hush"}}
+
+
+def translated(*manifests: Manifest, labels: dict[str, str] = LABELS) -> Speaker | None:
+    return speaker(resources(manifests), labels=labels, address=ADDRESS, pod_cidr=POD_CIDR)
+
+
+def spoken(*manifests: Manifest) -> Speaker:
+    found = translated(*manifests)
+    assert found is not None
+    return found
+
+
+def neighbor(*manifests: Manifest) -> Neighbor:
+    (found,) = spoken(*manifests).neighbors
+    return found
+
+
+def test_a_node_dials_its_peers_and_announces_its_pod_cidr() -> None:
+    assert spoken(cluster_config(localPort=1179), peer_config(), advertisement()) == Speaker(
+        asn=65001,
+        router_id=ADDRESS,
+        listen_port=1179,
+        neighbors=(
+            Neighbor(
+                address=IPv4Address("10.1.1.2"),
+                asn=65000,
+                local_asn=65001,
+                port=179,
+                hold_time=90,
+                keepalive_time=30,
+                connect_retry_time=120,
+                restart_time=None,
+                password=None,
+            ),
+        ),
+        prefixes=(POD_CIDR,),
+    )
+
+
+def test_manifests_are_told_apart_by_their_kind() -> None:
+    config, peer, told, hidden = cluster_config(), peer_config(), advertisement(), secret("s")
+    found = resources([hidden, told, {"kind": "Service"}, peer, {}, config])
+    assert found == Resources((config,), (peer,), (told,), (hidden,))
+
+
+@pytest.mark.parametrize("labels", [{}, {"zone": "fra"}, {"other": "ams"}])
+def test_a_node_that_no_resource_selects_does_nothing(labels: dict[str, str]) -> None:
+    manifests = (cluster_config(), peer_config(), advertisement())
+    assert translated(*manifests, labels=labels) is None
+
+
+def test_without_a_cluster_config_nothing_is_done() -> None:
+    assert translated(peer_config(), advertisement()) is None
+
+
+@pytest.mark.parametrize("selector", [None, {}, {"matchLabels": {}}])
+def test_a_cluster_config_without_a_selector_is_for_every_node(selector: object) -> None:
+    config = cluster_config()
+    config["spec"]["nodeSelector"] = selector
+    assert translated(config, peer_config(), labels={}) is not None
+
+
+def test_of_several_cluster_configs_that_select_a_node_the_first_counts() -> None:
+    second = cluster_config(localASN=65002)
+    assert spoken(cluster_config(), second, peer_config()).asn == 65001
+
+
+def test_a_selector_that_the_twin_cannot_read_is_refused() -> None:
+    config = cluster_config()
+    config["spec"]["nodeSelector"] = {"matchExpressions": []}
+    with pytest.raises(TranslationError, match="selectors with matchExpressions are not in the"):
+        translated(config)
+
+
+def test_without_a_local_port_it_only_dials() -> None:
+    assert spoken(cluster_config(), peer_config()).listen_port is None
+
+
+@pytest.mark.parametrize("reference", [{"name": "fra"}, {}, None])
+def test_a_peer_without_its_peer_config_is_left_out(reference: object) -> None:
+    lost = {"peerAddress": "10.1.1.3", "peerASN": 65000, "peerConfigRef": reference}
+    kept = {"peerAddress": "10.1.1.2", "peerASN": 65000, "peerConfigRef": {"name": "ams"}}
+    found = neighbor(cluster_config(peers=[lost, kept]), peer_config())
+    assert found.address == IPv4Address("10.1.1.2")
+
+
+def test_a_node_whose_peers_are_all_left_out_announces_nothing() -> None:
+    found = spoken(cluster_config(), advertisement())
+    assert (found.neighbors, found.prefixes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"families": []},
+        {"families": [{"afi": "ipv4", "safi": "unicast"}]},
+        {"families": [{"afi": "ipv6", "safi": "unicast", "advertisements": {}}]},
+    ],
+)
+def test_families_that_are_left_out_announce_nothing(spec: Written) -> None:
+    config = peer_config()
+    config["spec"] = spec
+    found = spoken(cluster_config(), config, advertisement())
+    assert len(found.neighbors) == 1
+    assert found.prefixes == ()
+
+
+def test_an_advertisement_of_another_label_is_not_announced() -> None:
+    other = advertisement()
+    other["metadata"]["labels"] = {"advertise": "services"}
+    assert spoken(cluster_config(), peer_config(), other).prefixes == ()
+
+
+def test_an_advertisement_without_labels_is_not_announced() -> None:
+    unlabelled = advertisement()
+    del unlabelled["metadata"]["labels"]
+    assert spoken(cluster_config(), peer_config(), unlabelled).prefixes == ()
+
+
+def test_an_empty_selector_announces_every_advertisement() -> None:
+    families = [{"afi": "ipv4", "safi": "unicast", "advertisements": {}}]
+    found = spoken(cluster_config(), peer_config(families=families), advertisement())
+    assert found.prefixes == (POD_CIDR,)
+
+
+def test_an_advertisement_of_another_type_is_not_the_pod_cidr() -> None:
+    assert spoken(cluster_config(), peer_config(), advertisement("Service")).prefixes == ()
+
+
+def test_without_an_advertisement_nothing_is_announced() -> None:
+    assert spoken(cluster_config(), peer_config()).prefixes == ()
+
+
+def test_a_session_is_signed_with_its_secrets_password() -> None:
+    signed = neighbor(
+        cluster_config(), peer_config(authSecretRef="bgp"), secret("other"), secret("bgp")
+    )
+    assert signed.password == "hush"
+
+
+@pytest.mark.parametrize("manifests", [(), (secret("other"),)])
+def test_a_session_whose_secret_is_missing_is_not_signed(manifests: tuple[Manifest, ...]) -> None:
+    found = neighbor(cluster_config(), peer_config(authSecretRef="bgp"), *manifests)
+    assert found.password is None
+
+
+def test_a_session_that_names_no_secret_is_not_signed() -> None:
+    assert neighbor(cluster_config(), peer_config(), secret("bgp")).password is None
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_other_than_one_instance_a_node_is_refused(count: int) -> None:
+    config = cluster_config()
+    config["spec"]["bgpInstances"] *= count
+    with pytest.raises(
+        TranslationError, match=f"^ams has {count} bgpInstances, and the twin runs one a node$"
+    ):
+        translated(config)
+
+
+def test_timers_are_ciliums_defaults_one_by_one() -> None:
+    found = neighbor(cluster_config(), peer_config(timers={"holdTimeSeconds": 9}))
+    assert (found.hold_time, found.keepalive_time, found.connect_retry_time) == (9, 30, 120)
+
+
+@pytest.mark.parametrize(
+    ("restart", "seconds"),
+    [
+        ({"enabled": True, "restartTimeSeconds": 60}, 60),
+        ({"enabled": True}, 120),
+        ({"enabled": False, "restartTimeSeconds": 60}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_graceful_restart_is_off_unless_enabled(restart: object, seconds: int | None) -> None:
+    found = neighbor(cluster_config(), peer_config(gracefulRestart=restart))
+    assert found.restart_time == seconds
+
+
+def test_a_peer_may_listen_elsewhere() -> None:
+    assert neighbor(cluster_config(), peer_config(transport={"peerPort": 1179})).port == 1179
+
+
+def test_what_is_rendered_says_what_the_plan_says() -> None:
+    plan = make_plan(
+        load({"datacentres": [{"routers": 2, "nodes": 1}]}, {"datacentres": {"dc1": "hush"}})
+    )
+    (site,), (node,) = plan.sites, plan.nodes
+    manifests = [
+        rendered.bgp_cluster_config(plan, site),
+        rendered.bgp_peer_config(plan, site),
+        rendered.bgp_advertisement(),
+        rendered.bgp_secret(plan, site) or {},
+    ]
+    found = speaker(
+        resources(manifests),
+        labels={"topology.kubernetes.io/zone": site.name},
+        address=node.lan.address.ip,
+        pod_cidr=node.pod_cidr,
+    )
+    assert found is not None
+    assert (found.asn, found.prefixes) == (node.asn, (node.pod_cidr,))
+    assert [(n.address, n.asn) for n in found.neighbors] == [
+        (router.lan.address.ip, router.asn) for router in site.routers
+    ]
+    assert {n.password for n in found.neighbors} == {"hush"}
+    assert {(n.hold_time, n.keepalive_time) for n in found.neighbors} == {
+        (plan.timers.hold_time, plan.timers.keepalive_time)
+    }
