@@ -16,10 +16,15 @@ from twin import iproute
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address on a device."""
+    """An address on a device.
+
+    `rank` orders the addresses of a device: the kernel takes the first of a subnet for its own
+    traffic. It is not part of what an address is.
+    """
 
     device: str
     interface: IPv4Interface
+    rank: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,8 @@ def _sorted(items: frozenset[_Item]) -> list[_Item]:
 def _order(item: Address | Route | Neighbor) -> tuple[int, str]:
     if isinstance(item, Route):
         return (-item.prefix.prefixlen if item.device or item.gateway else 0, str(item))
+    if isinstance(item, Address):
+        return (item.rank, f"{item.device} {item.interface}")
     return (0, str(item))
 
 

@@ -105,9 +105,9 @@ class Router:
             up=frozenset({"lo", *cards, *(bridge.name for bridge in bridges)}),
             bridges=bridges,
             addresses=frozenset(
-                Address(section.get("device"), IPv4Interface(text))
+                Address(section.get("device"), IPv4Interface(text), rank)
                 for section in interfaces
-                for text in section.values("ipaddr")
+                for rank, text in enumerate(section.values("ipaddr"))
             ),
             routes=frozenset(
                 Route(_EVERYWHERE, gateway=IPv4Address(section.get("gateway")))

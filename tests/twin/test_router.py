@@ -317,3 +317,12 @@ def test_a_router_that_is_released_leaves_nothing(boot: Callable[[Plan], Router]
     assert daemons.running_in(router.place.folder) == []
     assert not router.place.folder.exists()
     assert not namespaces.exists(router.place.namespace)
+
+
+@pytest.mark.twin
+@daemons_are_left_running
+def test_a_router_speaks_on_its_lan_by_the_address_that_its_file_has_first(
+    boot: Callable[[Plan], Router],
+) -> None:
+    (routes,) = iproute.query(boot(DEFAULT).place.namespace, ["route show 10.1.1.0/24"])
+    assert [route["prefsrc"] for route in routes] == ["10.1.1.2"]
