@@ -34,17 +34,23 @@ def without_faulty(raw: Mapping[str, object], error: ValidationError) -> dict[st
 
 
 def not_of_defaults(further: Iterable[Problem], faulty: Iterable[Problem]) -> list[Problem]:
-    """The problems of what is left, less those that only the defaults of faulty fields make.
+    """The problems of what is left, less those that only the defaults of faulty fields make."""
+    fields = [problem.field for problem in faulty]
+    hidden = {
+        field
+        for field, read_with in _READ_TOGETHER.items()
+        if any(read_with.fullmatch(faulty_field) for faulty_field in fields)
+    }
+    return [problem for problem in further if problem.field not in hidden]
 
-    Such a default is judged beside its siblings. A datacentre's own fields, and the fabric's, are
-    judged for themselves.
-    """
-    touched = {_parent(problem) for problem in faulty} - {"fabric", "fabric.datacentres[]"}
-    return [problem for problem in further if _parent(problem) not in touched]
 
-
-def _parent(problem: Problem) -> str:
-    return re.sub(r"\[\d+\]", "[]", problem.field).rpartition(".")[0]
+#: Which faulty fields leave a rule without what it would have judged.
+_READ_TOGETHER = {
+    "fabric.timers.keepalive_time": re.compile(r"fabric\.timers(\.(hold|keep).*)?"),
+    "fabric.datacentres[].nodes.controlplanes": re.compile(
+        r"fabric\.datacentres\[\d+\](\.nodes(\.control.*)?)?"
+    ),
+}
 
 
 def _depth_first(location: tuple[int | str, ...]) -> tuple[int, str]:

@@ -108,6 +108,9 @@ class Twin(Strict):
     pods_per_node: Whole = Field(default=1, ge=1, le=100)
 
 
+_MOST_BY_NUMBER = 10_000
+
+
 def _plain_number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -136,6 +139,8 @@ def _spell_out_datacentres(value: object) -> object:
     if count is not None:
         if count < 1:
             raise refusal("is no fabric", "write 1 or more, or a list of datacentres")
+        if count > _MOST_BY_NUMBER:
+            raise refusal("is more than any range has room for", f"write {_MOST_BY_NUMBER} at most")
         value = [{} for _ in range(count)]
     if not isinstance(value, list | tuple):
         raise refusal("is neither a number nor a list", "write datacentres: 2, or a list of them")

@@ -73,18 +73,22 @@ def speaker(
     instance = instances[0]
     local_asn = cast(int, instance.get("localASN", 0))
     neighbors: list[Neighbor] = []
-    announces = False
+    announces: set[bool] = set()
     for peer in cast("Sequence[Manifest]", instance.get("peers", ())):
         config = _peer_config(resources, peer)
         if config is not None:
             neighbors.append(_neighbor(peer, config, local_asn, resources.secrets))
-            announces = announces or _announces_pod_cidr(config, resources.advertisements)
+            announces.add(_announces_pod_cidr(config, resources.advertisements))
+    if len(announces) > 1:
+        raise TranslationError(
+            f"{_name(matching[0])} announces to some peers alone, which the twin does not"
+        )
     return Speaker(
         asn=local_asn,
         router_id=address,
         listen_port=cast("int | None", instance.get("localPort")),
         neighbors=tuple(neighbors),
-        prefixes=(pod_cidr,) if announces else (),
+        prefixes=(pod_cidr,) if True in announces else (),
     )
 
 

@@ -1,7 +1,7 @@
 """Starting, finding and ending the daemons of a twin.
 
-A daemon is found by its folder on its own command line, never by a number that was written down:
-numbers are reused, and a write can be lost.
+A daemon is found by its folder in its environment, never by a number that was written down:
+numbers are reused, and a write can be lost. Whoever else looks into the folder is not one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,15 +30,18 @@ def start(
     """Start a daemon that stays in the foreground, in the namespace, detached from us."""
     log = folder / f"{Path(command[0]).name}.log"
     with namespaces.inside(namespace), log.open("ab") as output:
-        subprocess.Popen(
+        started = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, _MARK: str(folder)},
             start_new_session=True,
         )
+    # For an instant the kernel shows nothing of a new process.
+    while started.poll() is None and started.pid not in running_in(folder):
+        time.sleep(0.0005)
 
 
 def launch(namespace: str, command: Sequence[str], *, folder: Path) -> None:
@@ -52,6 +56,7 @@ def launch(namespace: str, command: Sequence[str], *, folder: Path) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=folder,
+            env={**os.environ, _MARK: str(folder)},
             text=True,
             start_new_session=True,
             timeout=_LAUNCH_LIMIT_SECONDS,
@@ -65,13 +70,13 @@ _LAUNCH_LIMIT_SECONDS = 20
 
 def running_in(folder: Path, program: str | None = None) -> list[int]:
     """The ids of the processes that were started for this folder or one below it."""
-    mark = str(folder)
-    return [
-        process
-        for process, arguments in _processes()
-        if any(_names(argument, mark) for argument in arguments[1:])
-        and (program is None or Path(arguments[0]).name == program)
-    ]
+    return [process for process, name in _daemons(folder) if program is None or name == program]
+
+
+def end_all(folder: Path, program: str | None = None) -> None:
+    """End all that was started for this folder, also what it starts while it is being ended."""
+    while found := running_in(folder, program):
+        stop(found)
 
 
 def stop(processes: Iterable[int]) -> None:
@@ -110,15 +115,16 @@ def _all_ended(handles: Sequence[int]) -> bool:
     return True
 
 
-def _names(argument: str, mark: str) -> bool:
-    path = argument.removeprefix("unix://")
-    return path == mark or path.startswith(f"{mark}/")
-
-
-def _processes() -> Iterable[tuple[int, list[str]]]:
+def _daemons(folder: Path) -> Iterable[tuple[int, str]]:
+    """The ids of the processes for a folder or one below it, and the names of their programs."""
+    mark = f"{_MARK}={folder}".encode()
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             with suppress(OSError):
-                arguments = Path(entry.path, "cmdline").read_bytes().split(b"\0")
-                if arguments[0]:
-                    yield int(entry.name), [os.fsdecode(argument) for argument in arguments]
+                variables = Path(entry.path, "environ").read_bytes().split(b"\0")
+                if any(v == mark or v.startswith(mark + b"/") for v in variables):
+                    program = Path(entry.path, "cmdline").read_bytes().split(b"\0", 1)[0]
+                    yield int(entry.name), Path(os.fsdecode(program)).name
+
+
+_MARK = "UNDERLAY_DAEMON_OF"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import cast
@@ -311,7 +311,9 @@ def _mac(kind: int, address: IPv4Address) -> str:
     return ":".join(f"{octet:02x}" for octet in (0x02, kind, *address.packed))
 
 
+@lru_cache(maxsize=4096)
 def _document(text: str) -> Manifest:
+    """Most documents are those of several nodes, and are read once for all."""
     return cast(Manifest, yaml.load(text, Loader=_Loader))
 
 

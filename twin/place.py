@@ -72,7 +72,7 @@ class Place:
         Its pods are its own: their names are the machine's and a number. What was never claimed
         has no folder, and is somebody else's.
         """
-        daemons.stop(daemons.running_in(self.folder))
+        daemons.end_all(self.folder)
         is_own = re.compile(rf"{re.escape(self.machine)}(-pod\d+)?").fullmatch
         for folder in self.folder.parent.glob(f"{self.machine}*"):
             if is_own(folder.name):
@@ -119,7 +119,7 @@ def release_stack(stack: str) -> list[str]:
     if not folder.is_dir():
         return []
     places = [Place(stack, entry.name) for entry in sorted(folder.iterdir()) if entry.is_dir()]
-    daemons.stop(daemons.running_in(folder))
+    daemons.end_all(folder)
     for place in places:
         place.release()
     shutil.rmtree(folder, ignore_errors=True)

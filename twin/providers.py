@@ -2,6 +2,9 @@
 
 The outputs in the state are small: a digest of the inputs that were applied, and what `read`
 found changed since. The inputs themselves are the artifacts, which is what `preview --diff` shows.
+
+The program loads this module as well as the plugin, and a preview makes no machine: so what makes
+them is imported where they are made.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Interface
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from pulumi.dynamic import (
     ConfigureRequest,
@@ -21,13 +24,15 @@ from pulumi.dynamic import (
 )
 
 from twin import cluster, ground, record
-from twin.host import Host
 from twin.machine import Nic
-from twin.node import Node
 from twin.place import Place, owner_of
-from twin.router import Router
 from twin.segment import Segment
 from twin.watchdog import watch_engine
+
+if TYPE_CHECKING:
+    from twin.host import Host
+    from twin.node import Node
+    from twin.router import Router
 
 # The engine's property maps are untyped by nature; this module is where they get types.
 Props = dict[str, Any]
@@ -44,11 +49,20 @@ class Thing(Protocol):
     def drift(self) -> list[str]: ...
 
 
-class GroundProvider(ResourceProvider):
-    """Drives the ground that a stack's twin stands on."""
+class TwinProvider(ResourceProvider):
+    """What all of them have in common.
+
+    A provider is stored with each resource as the name of its class, which is no secret.
+    """
+
+    serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
         watch_engine()
+
+
+class GroundProvider(TwinProvider):
+    """Drives the ground that a stack's twin stands on."""
 
     def create(self, props: Props) -> CreateResult:
         owner = ground.take(props["stack"])
@@ -62,7 +76,7 @@ class GroundProvider(ResourceProvider):
         ground.leave(_props["stack"], _props["owner"])
 
 
-class ThingProvider(ResourceProvider):
+class ThingProvider(TwinProvider):
     """Drives one kind of thing that has a place.
 
     Every operation may be repeated: `create` finishes what a killed run began, `delete` removes
@@ -72,9 +86,6 @@ class ThingProvider(ResourceProvider):
     def thing(self, props: Props) -> Thing:
         """The thing that these inputs describe."""
         raise NotImplementedError
-
-    def configure(self, req: ConfigureRequest) -> None:
-        watch_engine()
 
     def complete(self, props: Props) -> Props:
         """The inputs, with what they refer to."""
@@ -125,6 +136,8 @@ class RouterProvider(ThingProvider):
     """Drives a router."""
 
     def thing(self, props: Props) -> Router:
+        from twin.router import Router
+
         return Router(
             place=_place(props),
             nics=_nics(props),
@@ -133,11 +146,8 @@ class RouterProvider(ThingProvider):
         )
 
 
-class ClusterProvider(ResourceProvider):
+class ClusterProvider(TwinProvider):
     """Drives what nodes learn from the API server. Its outputs say which documents are which."""
-
-    def configure(self, req: ConfigureRequest) -> None:
-        watch_engine()
 
     def create(self, props: Props) -> CreateResult:
         return CreateResult(f"{props['stack']}-cluster", _stored(props))
@@ -172,6 +182,8 @@ class NodeProvider(ThingProvider):
         return {**props, "found_documents": asdict(documents)}
 
     def thing(self, props: Props) -> Node:
+        from twin.node import Node
+
         documents = cluster.Documents(**props["found_documents"])
         return Node(
             place=_place(props),
@@ -189,6 +201,8 @@ class HostProvider(ThingProvider):
     """Drives the host on the WAN side."""
 
     def thing(self, props: Props) -> Host:
+        from twin.host import Host
+
         return Host(_place(props), _nics(props), IPv4Interface(props["address"]))
 
 

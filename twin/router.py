@@ -59,7 +59,7 @@ class Router:
         is_new = self.place.claim(owner)
         if not is_new and KEEPALIVED_FILE not in self.files:
             # It takes the shared address along; what is observed next must be without it.
-            daemons.stop(daemons.running_in(self.place.folder, "keepalived"))
+            daemons.end_all(self.place.folder, "keepalived")
         observed = observe_if_old(self.place, is_new=is_new)
         plug(self.place, self.nics, observed)
         apply_network(

@@ -24,10 +24,13 @@ def main() -> int:
     parser.add_argument("--stack", required=True, help="the stack's name")
     parser.add_argument("--json", action="store_true", help="for programs instead of people")
     arguments = parser.parse_args()
-    fabric = deployed_fabric(arguments.stack)
-    if fabric is None:
+    try:
+        fabric = deployed_fabric(arguments.stack)
+    except (OSError, subprocess.SubprocessError) as error:
+        words = (getattr(error, "stderr", None) or str(error)).strip()
         print(
-            f"error: stack {arguments.stack} is not deployed: `make up STACK={arguments.stack}`",
+            f"error: no settings of a deployed stack {arguments.stack} ({words}): "
+            f"`make up STACK={arguments.stack}`",
             file=sys.stderr,
         )
         return 1
@@ -39,12 +42,15 @@ def main() -> int:
     return 0 if report.is_good else 1
 
 
-def deployed_fabric(stack: str) -> Mapping[str, object] | None:
-    """The settings that the stack was deployed with, from its outputs; None if it is not."""
+def deployed_fabric(stack: str) -> Mapping[str, object]:
+    """The settings that the stack was deployed with, from its outputs.
+
+    Raises `OSError` where there is no engine, `subprocess.SubprocessError` where it has no answer.
+    """
     command = ["pulumi", "stack", "output", "fabric", "--json", "--stack", stack]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_SECONDS)
-    if done.returncode != 0:
-        return None
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=True
+    )
     return cast("Mapping[str, object]", json.loads(done.stdout))
 
 

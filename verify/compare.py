@@ -25,7 +25,7 @@ def _sessions(expected: Expected, observed: Observed) -> Iterator[Finding]:
             yield finding(f"no session with {neighbor} ({address}) is configured")
         elif state != ESTABLISHED:
             yield finding(f"the session with {neighbor} ({address}) is {state}")
-    for address in observed.sessions.keys() - expected.sessions.keys():
+    for address in sorted(observed.sessions.keys() - expected.sessions.keys()):
         yield finding(f"a session with {address} is not in the plan")
 
 
@@ -39,7 +39,7 @@ def _routes(expected: Expected, observed: Observed) -> Iterator[Finding]:
             yield finding(f"no route to {prefix}, planned by {_words(ways)}")
         elif found != ways:
             yield finding(f"the route to {prefix} goes by {_words(found)}, not {_words(ways)}")
-    for prefix in observed.routes.keys() - expected.routes.keys():
+    for prefix in sorted(observed.routes.keys() - expected.routes.keys()):
         yield finding(
             f"a route to {prefix} by {_words(observed.routes[prefix])} is not in the plan"
         )

@@ -7,30 +7,25 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
-from twin.watchdog import watch_engine
+from twin.providers import TwinProvider
 
 # The engine's property maps are untyped by nature.
 Props = dict[str, Any]
 
 
-class ConvergedProvider(ResourceProvider):
+class ConvergedProvider(TwinProvider):
     """Drives the waiting.
 
     What it waits with is imported when it waits: the plugin loads this module while it should be
     making machines.
     """
-
-    def configure(self, req: ConfigureRequest) -> None:
-        watch_engine()
 
     def create(self, props: Props) -> CreateResult:
         return CreateResult(f"{props['stack']}-converged", _converged(props))

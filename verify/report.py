@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from config.plan import Plan
 from verify import probes, reach
@@ -13,7 +14,7 @@ from verify.expectations import expectations
 from verify.model import Check, Expected, Finding, Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """What was checked on each machine, how often, and what was found wrong."""
 
@@ -29,7 +30,14 @@ class Report:
 
     def failures(self, machine: str) -> Counter[Check]:
         """How many findings of each kind a machine has."""
-        return Counter(f.check for f in self.findings if f.machine == machine)
+        return self._failures.get(machine, Counter())
+
+    @cached_property
+    def _failures(self) -> Mapping[str, Counter[Check]]:
+        counted: defaultdict[str, Counter[Check]] = defaultdict(Counter)
+        for finding in self.findings:
+            counted[finding.machine][finding.check] += 1
+        return counted
 
     def good(self, machine: str, check: Check) -> int:
         """How many of the checks of a kind were good. What is not planned counts against them."""

@@ -169,7 +169,6 @@ def test_a_faulty_field_is_one_problem_and_its_default_is_none(
     assert refusals(fabric) == [message]
 
 
-@pytest.mark.xfail(reason="config/complaints.py holds passwords for each other's siblings")
 def test_a_faulty_password_hides_no_problem_of_another() -> None:
     written = {"datacentres": {"dc1": "hush hush", "lon": "hush"}}
     assert [line.split()[0] for line in refusals({}, written)] == [
@@ -178,7 +177,6 @@ def test_a_faulty_password_hides_no_problem_of_another() -> None:
     ]
 
 
-@pytest.mark.xfail(reason="config/complaints.py holds nodes for siblings across datacentres")
 def test_a_faulty_number_of_workers_hides_no_problem_of_control_planes() -> None:
     nodes = [{"controlplanes": 2}, {"workers": "many"}]
     assert [

@@ -80,6 +80,13 @@ def test_a_daemon_is_found_by_its_folder(place: Place, log: str) -> None:
     assert daemons.running_in(place.folder.parent) == [process], "and by the stack's"
 
 
+def test_a_daemon_is_found_as_soon_as_it_was_started(place: Place, log: str) -> None:
+    for number in range(1, 61):
+        command = ["tail", "-f", log]
+        daemons.start(place.namespace, command, folder=place.folder, environment={})
+        assert len(daemons.running_in(place.folder)) == number
+
+
 def test_a_daemon_is_found_by_a_socket_in_its_folder(place: Place) -> None:
     socket = f"unix://{place.folder}/gobgp.sock"
     process = start_python(place, _READY, socket)

@@ -274,6 +274,8 @@ def test_a_router_that_no_longer_shares_runs_no_keepalived(
     boot: Callable[[Plan], Router],
 ) -> None:
     router = boot(SHARED)
+    while not daemons.running_in(router.place.folder, "keepalived"):
+        time.sleep(0.001)  # for an instant a new process has no command line to be found by
     alone = described(DEFAULT, router.place.stack)
     alone.build("me", router)
     assert not daemons.running_in(router.place.folder, "keepalived")
