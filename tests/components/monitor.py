@@ -151,7 +151,8 @@ def run(
     asyncio.set_event_loop(loop)
     mocks.set_mocks(_Mocks(), project="underlay", stack="test", preview=preview, monitor=monitor)
     settings.ROOT.set(None)  # the mocks' own; the program runs in a stack as the engine runs it
-    pulumi.runtime.set_all_config(dict(config or {}))
+    secret = [key for key in config or {} if key.endswith(":passwords")]
+    pulumi.runtime.set_all_config(dict(config or {}), secret)
     try:
         loop.run_until_complete(stack.run_in_stack(program))
     finally:
