@@ -43,7 +43,7 @@ def _dns_label(value: str) -> str:
     if len(value) > LONGEST_DATACENTRE_NAME:
         raise refusal(
             f"is {len(value)} characters long",
-            f"use at most {LONGEST_DATACENTRE_NAME}, since machines' names begin with it",
+            f"use at most {LONGEST_DATACENTRE_NAME}, since longer names are made of it",
         )
     return value
 

@@ -45,7 +45,7 @@ def start(
 
 
 def launch(namespace: str, command: Sequence[str], *, folder: Path) -> None:
-    """Start a daemon that checks its configuration and then puts itself in the background.
+    """Run a daemon that checks its configuration, and then ends or puts itself in the background.
 
     Raises `DaemonError` with the daemon's own words if it refuses.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -32,6 +33,8 @@ FIREWALL_FILE = "/etc/config/firewall"
 SYSCTL_FILE = "/etc/sysctl.d/90-underlay.conf"
 BIRD_FILE = "/etc/bird.conf"
 KEEPALIVED_FILE = "/etc/keepalived/keepalived.conf"
+
+_BIRD_LIMIT_SECONDS = 10
 
 _EVERYWHERE = IPv4Network("0.0.0.0/0")
 
@@ -159,17 +162,30 @@ class Router:
             return
         configuration = write_file(folder, BIRD_FILE, text)
         recover = [] if is_new else ["-R"]
-        command = [
-            *("bird", "-c", str(configuration)),
-            *("-s", str(self.control_socket), "-P", str(folder / "bird.pid")),
-            *recover,
-        ]
+        command = ["bird", "-c", str(configuration)]
         try:
-            daemons.launch(self.place.namespace, command, folder=folder)
+            daemons.launch(self.place.namespace, [*command, "-p"], folder=folder)
         except daemons.DaemonError as error:
             raise RefusedError(
                 f"BIRD refused {self.place.machine}'s configuration: {error}"
             ) from None
+        # In the foreground it keeps its standard error, which is where the file has it log.
+        command += ["-f", "-s", str(self.control_socket), *recover]
+        self.control_socket.unlink(missing_ok=True)
+        daemons.start(self.place.namespace, command, folder=folder, environment={})
+        self._await_bird()
+
+    def _await_bird(self) -> None:
+        """Wait until BIRD can be spoken to, some milliseconds after it was started."""
+        deadline = time.monotonic() + _BIRD_LIMIT_SECONDS
+        while not self.control_socket.exists():
+            if time.monotonic() > deadline:
+                log = self.place.folder / "bird.log"
+                raise RefusedError(
+                    f"BIRD on {self.place.machine} does not answer {_BIRD_LIMIT_SECONDS} s after "
+                    f"its start: {log} says why"
+                )
+            time.sleep(0.001)
 
     def _reconfigure_bird(self, text: str) -> None:
         draft = write_file(self.place.folder, f"{BIRD_FILE}.draft", text)

@@ -49,13 +49,12 @@ def show(report: Report, console: Console) -> None:
 
 
 def _cells(report: Report, machine: str) -> Sequence[Text]:
-    failures = report.failures(machine)
     cells = []
     for check, _ in _COLUMNS:
         count = report.checked[machine].get(check)
         if count is None:
             cells.append(Text("–", style="dim"))
             continue
-        style = "red" if failures[check] else "green"
-        cells.append(Text(f"{report.good(machine, check)}/{count}", style=style))
+        good = report.good(machine, check)
+        cells.append(Text(f"{good}/{count}", style="green" if good == count else "red"))
     return cells

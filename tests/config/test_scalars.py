@@ -24,7 +24,7 @@ def test_a_name_that_leaves_no_room_for_the_machines_is_refused() -> None:
     load({"datacentres": [{"name": "a" * 32}]})
     assert refusals({"datacentres": [{"name": "a" * 33}]}) == [
         f"fabric.datacentres[0].name {'a' * 33} is 33 characters long: "
-        "use at most 32, since machines' names begin with it"
+        "use at most 32, since longer names are made of it"
     ]
 
 

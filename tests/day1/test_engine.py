@@ -116,7 +116,7 @@ def test_the_life_of_a_routers_files(stack: Stack) -> None:
 
     # A change by hand, of a file and of a secret one: found by a refresh, undone by the next `up`.
     router.file(FIREWALL).write_text(stack.files[FIREWALL] + "# by hand\n")
-    router.file(PASSWORDS).write_text('define PASSWORD_PEERING = "by-hand-by-hand";\n')
+    router.file(PASSWORDS).write_text('define PASSWORD__PEERING = "by-hand-by-hand";\n')
     stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", "test")
     shown = stack.pulumi("preview", "--diff", "--stack", "test")
     assert "- # by hand" in shown
@@ -135,7 +135,7 @@ def test_the_life_of_a_routers_files(stack: Stack) -> None:
     assert stack.operations() == []
 
     # A password, and a file that no service is known to read.
-    stack.secret_files[PASSWORDS] = 'define PASSWORD_PEERING = "another-password";\n'
+    stack.secret_files[PASSWORDS] = 'define PASSWORD__PEERING = "another-password";\n'
     stack.pulumi(*up)
     stack.files["/etc/motd"] = "hello\n"
     assert "no service is known that reads it" in stack.pulumi(*up, fails=True)
