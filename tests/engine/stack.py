@@ -157,6 +157,8 @@ class Stack:
         self.run("cancel", "--yes")
         self.run("destroy", "--yes", "--skip-preview")
         release_stack(self.name)
+        # What is run without naming the configuration file writes its salt into the project.
+        (PROJECT / self.configuration.name).unlink(missing_ok=True)
 
 
 def _command_lines() -> list[str]:
