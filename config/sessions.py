@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 
-from config.machines import Node, Router, Site
+from config.machines import Nic, Node, Router, Site
 
 #: Reflectors of an AS: a second one, so that losing the first loses nothing.
 REFLECTORS = 2
@@ -64,8 +64,8 @@ def sessions(
         for router in site.routers:
             for node in site.nodes:
                 password = site.name if site.name in signed else None
-                ends[router.name].append(_router_to_node(router, node, password))
-                ends[node.name].append(_node_to_router(node, router, password))
+                ends[router.name].append(_end(router, node, (router.lan, node.lan), password))
+                ends[node.name].append(_end(node, router, (node.lan, router.lan), password))
     return {name: tuple(found) for name, found in ends.items()}
 
 
@@ -102,47 +102,31 @@ def _between_routers(
             if other is local or reflected:
                 continue
             is_client = same_asn and local.name in hubs and other.name not in hubs
-            ends[local.name].append(_router_to_router(local, other, is_client, password))
+            cards = local.peering, other.peering
+            ends[local.name].append(_end(local, other, cards, password, is_client=is_client))
 
 
 def _index(site: Site) -> int:
     return site.index
 
 
-def _router_to_router(
-    local: Router, other: Router, is_client: bool, password: str | None
+def _end(
+    local: Router | Node,
+    other: Router | Node,
+    by: tuple[Nic, Nic],
+    password: str | None,
+    *,
+    is_client: bool = False,
 ) -> Session:
+    """One machine's end; `by` are its own card and the other's."""
+    own_card, other_card = by
     return Session(
         neighbor_name=other.name,
-        neighbor_kind=SessionKind.ROUTER,
-        neighbor=other.peering.address.ip,
+        neighbor_kind=SessionKind.ROUTER if isinstance(other, Router) else SessionKind.NODE,
+        neighbor=other_card.address.ip,
         neighbor_asn=other.asn,
-        local_address=local.peering.address.ip,
+        local_address=own_card.address.ip,
         local_asn=local.asn,
         neighbor_is_client=is_client,
-        password=password,
-    )
-
-
-def _router_to_node(router: Router, node: Node, password: str | None) -> Session:
-    return Session(
-        neighbor_name=node.name,
-        neighbor_kind=SessionKind.NODE,
-        neighbor=node.lan.address.ip,
-        neighbor_asn=node.asn,
-        local_address=router.lan.address.ip,
-        local_asn=router.asn,
-        password=password,
-    )
-
-
-def _node_to_router(node: Node, router: Router, password: str | None) -> Session:
-    return Session(
-        neighbor_name=router.name,
-        neighbor_kind=SessionKind.ROUTER,
-        neighbor=router.lan.address.ip,
-        neighbor_asn=router.asn,
-        local_address=node.lan.address.ip,
-        local_asn=node.asn,
         password=password,
     )
