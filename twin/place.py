@@ -85,7 +85,9 @@ def claim_stack(stack: str, owner: str) -> None:
     if owner_of(stack) == owner:
         return
     folder = STATE_FOLDER / stack
-    folder.mkdir(parents=True, exist_ok=True)
+    while not folder.is_dir():
+        with suppress(FileNotFoundError):  # another stack went, and took the common folder along
+            folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{_OWNER}-{threading.get_ident()}"
     draft.write_text(owner)
     try:

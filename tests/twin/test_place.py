@@ -1,5 +1,6 @@
 """Claiming and releasing places: what is ours goes, what is others' stays."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -197,3 +198,22 @@ def test_a_process_that_looks_into_a_namespace_does_not_keep_it(place: Place) ->
     finally:
         watcher.kill()
         watcher.wait()
+
+
+def test_a_stack_can_be_claimed_while_another_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last stack to go removes the common folder, which the next one is about to use."""
+    common, make = tmp_path / "common", os.mkdir
+    gone: list[Path] = []
+
+    def make_late(path: Path, mode: int = 0o777) -> None:
+        if path.name == "mine" and common.is_dir() and not gone:
+            common.rmdir()
+            gone.append(path)
+        make(path, mode)
+
+    monkeypatch.setattr("twin.place.STATE_FOLDER", common)
+    monkeypatch.setattr(os, "mkdir", make_late)
+    claim_stack("mine", "me")
+    assert (gone, owner_of("mine")) == ([common / "mine"], "me")
