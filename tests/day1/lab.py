@@ -7,6 +7,7 @@ touches the machine's own network. See `standins.py` for what is not real.
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,9 +76,13 @@ class Router:
         ).stdout
 
     def session(self) -> str:
-        """The line of the first BGP session with another router: name, state and since when."""
+        """The line of the first BGP session with another router: name, state and since when.
+
+        To the second: BIRD computes the moment anew each time, a millisecond off.
+        """
         lines = self.run("/usr/sbin/birdc", "show", "protocols").splitlines()
-        return next((line for line in lines if line.startswith("router_")), "")
+        line = next((line for line in lines if line.startswith("router_")), "")
+        return re.sub(r"(:\d\d)\.\d+ +", r"\1 ", line)
 
     def bird(self) -> str:
         return self.run("/bin/pidof", "bird").strip()
