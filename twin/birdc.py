@@ -39,9 +39,17 @@ def ask(control_socket: Path, command: str) -> list[str]:
 
 def sessions(control_socket: Path) -> dict[str, str]:
     """The state of each BGP session by its neighbor's address, in RFC 4271's words."""
+    return states(ask(control_socket, "show protocols all"))
+
+
+def states(lines: Iterable[str]) -> dict[str, str]:
+    """The same from the lines of `show protocols all`, wherever they were printed.
+
+    Each protocol's lines have `BGP state` before `Neighbor address`; others have neither.
+    """
     found: dict[str, str] = {}
     state = ""
-    for line in ask(control_socket, "show protocols all"):
+    for line in lines:
         key, _, value = line.strip().partition(":")
         if key == "BGP state":
             state = value.strip()

@@ -13,6 +13,7 @@ from typing import cast
 
 from day1.errors import RouterError
 from day1.ssh import Address, Connection, connected
+from twin import birdc
 from verify.model import UNREACHABLE, Observed, Table
 
 #: Whichever of BIRD's clients is installed. A BIRD that is down has no sessions.
@@ -47,19 +48,8 @@ async def look(address: Address, within_seconds: float) -> Observed:
 
 
 def sessions(protocols: str) -> dict[str, str]:
-    """The state of each BGP session by its neighbor's address, from `birdc show protocols all`.
-
-    Each protocol's lines have `BGP state` before `Neighbor address`; others have neither.
-    """
-    found: dict[str, str] = {}
-    state = ""
-    for line in protocols.splitlines():
-        match [word.strip() for word in line.split(":", 1)]:
-            case ["BGP state", value]:
-                state = value
-            case ["Neighbor address", value]:
-                found[value] = state
-    return found
+    """The state of each BGP session by its neighbor's address, from `birdc show protocols all`."""
+    return birdc.states(protocols.splitlines())
 
 
 def table(routes: str) -> Table:
