@@ -24,7 +24,7 @@ def look(stack: str, expected: Expected) -> Observed:
 def table(place: Place) -> Table:
     """The machine's main routing table, whole."""
     (routes,) = iproute.query(place.namespace, ["route show"])
-    return {str(route["dst"]): _ways(route) for route in routes}
+    return {str(route["dst"]): ways(route) for route in routes}
 
 
 def sessions(place: Place, expected: Expected) -> Mapping[str, str]:
@@ -40,7 +40,8 @@ def sessions(place: Place, expected: Expected) -> Mapping[str, str]:
     return {}
 
 
-def _ways(route: Mapping[str, object]) -> frozenset[str]:
+def ways(route: Mapping[str, object]) -> frozenset[str]:
+    """Where a route of `ip -json` leads: see `verify.model.Table`."""
     if route.get("type") == UNREACHABLE:
         return frozenset({UNREACHABLE})
     hops = cast("list[Mapping[str, object]]", route.get("nexthops", [route]))

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import cast
 
 from day1.errors import RouterError
 from day1.ssh import Address, Connection, connected
 from twin import birdc
-from verify.model import UNREACHABLE, Observed, Table
+from verify.model import Observed, Table
+from verify.probes import ways
 
 #: Whichever of BIRD's clients is installed. A BIRD that is down has no sessions.
 _SESSIONS = "$(command -v birdc || echo birdcl) show protocols all"
@@ -54,14 +54,7 @@ def sessions(protocols: str) -> dict[str, str]:
 
 def table(routes: str) -> Table:
     """The main routing table, from `ip -j route show`."""
-    return {str(route["dst"]): _ways(route) for route in json.loads(routes)}
-
-
-def _ways(route: Mapping[str, object]) -> frozenset[str]:
-    if route.get("type") == UNREACHABLE:
-        return frozenset({UNREACHABLE})
-    hops = cast("list[Mapping[str, object]]", route.get("nexthops", [route]))
-    return frozenset(str(hop.get("gateway", hop.get("dev"))) for hop in hops)
+    return {str(route["dst"]): ways(route) for route in json.loads(routes)}
 
 
 async def _routes(connection: Connection, address: Address) -> str:
