@@ -52,7 +52,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
             )
             for router in plan.routers
         )
-        eventually(lambda: "Established" in first.session())
+        eventually(lambda: first.reaches(second) and second.reaches(first))
         yield Pair(lab, plan, first, second, artifacts)
     finally:
         lab.close()

@@ -84,6 +84,10 @@ class Router:
         line = next((line for line in lines if line.startswith("router_")), "")
         return re.sub(r"(:\d\d)\.\d+ +", r"\1 ", line)
 
+    def reaches(self, other: "Router") -> bool:
+        """Whether the other's LAN is in the kernel's table: the last that a session brings about."""
+        return str(other.planned.lan.address.network) in self.run("/sbin/ip", "-4", "route", "show")
+
     def bird(self) -> str:
         return self.run("/bin/pidof", "bird").strip()
 
