@@ -85,7 +85,7 @@ class Router:
         return re.sub(r"(:\d\d)\.\d+ +", r"\1 ", line)
 
     def reaches(self, other: "Router") -> bool:
-        """Whether the other's LAN is in the kernel's table: the last that a session brings about."""
+        """Whether the kernel knows the other's LAN: the last that a session brings about."""
         return str(other.planned.lan.address.network) in self.run("/sbin/ip", "-4", "route", "show")
 
     def bird(self) -> str:
