@@ -215,8 +215,8 @@ take_back() {
 	stop_applying
 	put_back
 	load configure >/dev/null
-	report "$1" "${2-}"
 	end_change
+	report "$1" "${2-}" # last: whoever reads it may begin the next change at once
 }
 
 apply() {

@@ -10,8 +10,10 @@ from config.plan import Plan, make_plan
 from render.artifacts import RouterArtifacts, render
 from tests.day1.lab import Lab, Router, eventually, missing
 
-#: Short, so that what fails does so soon; longer than any change here takes.
-CONFIRM = 4
+#: Seconds to confirm a change: longer than any takes on a busy machine, and short for one that is
+#: to be taken back.
+CONFIRM = 30
+CONFIRM_SOON = 4
 
 
 @dataclass(frozen=True)

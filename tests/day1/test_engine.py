@@ -42,7 +42,7 @@ class Stack:
             "private_key": address.private_key,
             "files": self.files,
             "secret_files": self.secret_files,
-            "answer_seconds": 5,
+            "answer_seconds": 10,
             "confirm_seconds": CONFIRM,
         }
         (self.folder / "router.json").write_text(json.dumps(args))
@@ -144,7 +144,7 @@ def test_the_life_of_a_routers_files(stack: Stack) -> None:
     # A router that is gone: a refresh says so and keeps the state, destroy does not need it.
     os.kill(router.process, 9)
     shown = stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", "test", fails=True)
-    assert "does not answer by SSH within 5 s" in shown
+    assert "does not answer by SSH within 10 s" in shown
     stack.state()
     stack.pulumi("destroy", "--yes", "--skip-preview", "--stack", "test")
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Mapping
 
 import asyncssh
@@ -15,7 +14,7 @@ from day1.errors import CutOffError, LoginError, RefusedError, UnreachableError
 from day1.router import Limits
 from day1.ssh import Address, connected
 from render.artifacts import render
-from tests.day1.conftest import CONFIRM, Pair, planned
+from tests.day1.conftest import CONFIRM, CONFIRM_SOON, Pair, planned
 from tests.day1.lab import Router, eventually
 
 pytestmark = [pytest.mark.twin, pytest.mark.timeout(90)]
@@ -56,9 +55,7 @@ def test_a_further_datacentre_lands_without_dropping_a_session(pair: Pair) -> No
     session, bird = pair.first.session(), pair.first.bird()
     wider = planned(datacentres=3)
     files = render(wider).routers[pair.first.planned.name].files
-    began = time.monotonic()
     change = apply(pair, files)
-    took = time.monotonic() - began
     assert change is not None
     assert change.install == (BIRD,)
     assert pair.first.text(BIRD) == files[BIRD]
@@ -67,11 +64,8 @@ def test_a_further_datacentre_lands_without_dropping_a_session(pair: Pair) -> No
     assert pair.first.calls() == []
     assert "router_dc3" in pair.first.run("/usr/sbin/birdc", "show", "protocols")
     assert is_clean(pair.first)
-    assert took < CONFIRM
-    # BIRD was told to keep it: nothing goes back when its own limit has passed.
-    time.sleep(CONFIRM + 1)
-    assert "router_dc3" in pair.first.run("/usr/sbin/birdc", "show", "protocols")
-    print(f"a change of bird.conf: {took:.2f} s")
+    # BIRD was told to keep it, and takes nothing back when its own limit has passed.
+    assert "Nothing to do" in pair.first.run("/usr/sbin/birdc", "configure", "confirm")
 
 
 def test_only_services_whose_files_changed_are_reloaded(pair: Pair) -> None:
@@ -112,33 +106,27 @@ def test_a_firewall_that_is_refused_is_put_back_at_once(pair: Pair) -> None:
     files = pair.files(pair.first)
     old = files[FIREWALL]
     files[FIREWALL] = old.replace("172.31.0.1/32", "172.31.0.1/99")
-    began = time.monotonic()
     with pytest.raises(RefusedError, match="refused /etc/config/firewall"):
         apply(pair, files)
-    assert time.monotonic() - began < CONFIRM
     assert pair.first.text(FIREWALL) == old
     assert is_clean(pair.first)
 
 
 def test_a_firewall_that_cuts_ssh_off_takes_itself_back(pair: Pair) -> None:
     files = pair.files(pair.first)
-    old, session = files[FIREWALL], pair.first.session()
+    old = files[FIREWALL]
     files[FIREWALL] = old.replace("172.31.0.1/32", "172.31.0.77/32")
     files[BIRD] = files[BIRD].replace("hold time 9", "hold time 12")
-    began = time.monotonic()
     with pytest.raises(CutOffError) as cut:
-        apply(pair, files)
-    took = time.monotonic() - began
+        apply(pair, files, confirm=CONFIRM_SOON)
     message = str(cut.value)
     assert "/etc/bird.conf, /etc/config/firewall changed" in message
     assert "It has been taken back" in message
-    assert CONFIRM <= took < CONFIRM + 6
     assert pair.first.text(FIREWALL) == old
     assert pair.first.text(BIRD) == pair.files(pair.first)[BIRD]
     assert apply(pair, pair.files(pair.first)) is None
     assert is_clean(pair.first)
     eventually(lambda: "Established" in pair.first.session())
-    print(f"cut off, taken back and told: {took:.2f} s", session)
 
 
 def test_an_address_that_cuts_ssh_off_takes_itself_back(pair: Pair) -> None:
@@ -146,7 +134,7 @@ def test_an_address_that_cuts_ssh_off_takes_itself_back(pair: Pair) -> None:
     address = str(pair.first.planned.wan.address)
     files[NETWORK] = files[NETWORK].replace(address, address.replace("172.31.", "172.29."))
     with pytest.raises(CutOffError, match="taken back"):
-        apply(pair, files, confirm=6)
+        apply(pair, files, confirm=CONFIRM_SOON)
     assert address in pair.first.text(NETWORK)
     assert apply(pair, pair.files(pair.first)) is None
 
@@ -238,7 +226,7 @@ def test_a_bird_that_does_not_run_is_started_with_the_new_file(pair: Pair) -> No
     pair.first.run("/usr/sbin/birdc", "down")
     files = pair.files(pair.first)
     files[BIRD] += "# new\n"
-    apply(pair, files, confirm=20)
+    apply(pair, files)
     assert pair.first.calls() == ["bird start"]
     assert pair.first.text(BIRD) == files[BIRD]
     assert "router_dc2_router1" in pair.first.session()
@@ -260,7 +248,7 @@ def test_a_service_that_hangs_is_not_waited_for(pair: Pair) -> None:
     old = files["/etc/config/dhcp"]
     files["/etc/config/dhcp"] += "\nconfig host\n"
     with pytest.raises(CutOffError, match="taken back"):
-        apply(pair, files)
+        apply(pair, files, confirm=CONFIRM_SOON)
     assert pair.first.text("/etc/config/dhcp") == old
     assert is_clean(pair.first)
 
@@ -279,10 +267,8 @@ def test_another_host_key_is_refused(pair: Pair) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     ours = pair.first.address
     stranger = Address(ours.host, other, ours.private_key)
-    began = time.monotonic()
     with pytest.raises(LoginError, match="another host key"):
         apply(pair, pair.files(pair.first), on=stranger)
-    assert time.monotonic() - began < 2
 
 
 def test_a_key_that_the_router_does_not_know_is_refused(pair: Pair) -> None:
@@ -295,10 +281,8 @@ def test_a_key_that_the_router_does_not_know_is_refused(pair: Pair) -> None:
 def test_nobody_at_the_address(pair: Pair) -> None:
     ours = pair.first.address
     nobody = Address("172.31.0.200", ours.host_key, ours.private_key)
-    began = time.monotonic()
     with pytest.raises(UnreachableError, match="does not answer by SSH within 2 s"):
         apply(pair, pair.files(pair.first), on=nobody, answer=2)
-    assert time.monotonic() - began < 4
 
 
 def test_a_router_that_hangs(pair: Pair) -> None:
