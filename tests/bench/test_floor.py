@@ -47,6 +47,9 @@ def test_routes_that_never_come_are_named_and_all_is_removed(small: Topology) ->
 
 def test_an_interrupt_ends_the_daemons_and_removes_the_folder() -> None:
     program = (
+        "import signal\n"
+        # Python leaves SIGINT ignored where it is inherited so, as by a shell's background jobs.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from bench import floor, fabrics; from bench.topology import topology\n"
         "wanted = topology(fabrics.SMALL.plan())\n"
         "with floor.standing() as built:\n"

@@ -12,7 +12,7 @@ import pytest
 from tests.day1.conftest import CONFIRM, Pair
 from tools.cli import PROJECT, search_path
 
-pytestmark = [pytest.mark.twin, pytest.mark.engine, pytest.mark.timeout(170)]
+pytestmark = [pytest.mark.twin, pytest.mark.engine, pytest.mark.timeout(600)]
 
 BIRD, FIREWALL = "/etc/bird.conf", "/etc/config/firewall"
 PASSWORDS = "/etc/bird-passwords.conf"
@@ -64,7 +64,7 @@ class Stack:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         self.seen += [done.stdout, done.stderr]
         assert (done.returncode != 0) == fails, done.stdout + done.stderr

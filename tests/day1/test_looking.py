@@ -9,7 +9,7 @@ from tests.day1.conftest import Pair
 from verify.model import Observed
 from verify.ssh_probes import look_at_all
 
-pytestmark = [pytest.mark.twin, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.twin
 
 
 def test_sessions_and_routes_are_seen_and_a_router_that_is_away_is_said_to_be(pair: Pair) -> None:

@@ -17,7 +17,7 @@ from render.artifacts import render
 from tests.day1.conftest import CONFIRM, CONFIRM_SOON, Pair, planned
 from tests.day1.lab import Router, eventually
 
-pytestmark = [pytest.mark.twin, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.twin
 
 BIRD, FIREWALL, NETWORK = "/etc/bird.conf", "/etc/config/firewall", "/etc/config/network"
 PASSWORDS = "/etc/bird-passwords.conf"

@@ -16,7 +16,7 @@ from tools.mend import mend
 from twin import daemons, namespaces
 from verify.waiting import NotConvergedError, wait
 
-pytestmark = [pytest.mark.engine, pytest.mark.twin, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.twin, pytest.mark.timeout(900)]
 
 
 def test_a_bad_configuration_names_every_problem_and_creates_nothing(stack: Stack) -> None:

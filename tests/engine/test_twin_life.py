@@ -18,7 +18,7 @@ from twin.place import release_stack
 #: What a GoBGP does whose peers and prefixes somebody has deleted.
 _LONELY = gobgp.Speaker(65001, IPv4Address("10.1.2.21"), 1179, neighbors=(), prefixes=())
 
-pytestmark = [pytest.mark.engine, pytest.mark.twin, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.twin, pytest.mark.timeout(900)]
 
 
 def test_a_stack_comes_up_routes_as_planned_and_leaves_nothing(stack: Stack) -> None:

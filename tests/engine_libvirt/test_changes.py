@@ -13,7 +13,7 @@ from tests.engine_libvirt.stack import Stack
 
 pytestmark = [
     pytest.mark.engine,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     pytest.mark.xdist_group("engine_libvirt"),  # one stack, brought up once
 ]
 
