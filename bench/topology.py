@@ -20,8 +20,8 @@ from twin.host import Host
 from twin.machine import Nic
 from twin.network import Network
 from twin.node import Node as TwinNode
-from twin.node import Pod
 from twin.place import Place
+from twin.pods import Pod
 from twin.router import BIRD_FILE
 from twin.router import Router as TwinRouter
 from twin.twin import WAN_HOST

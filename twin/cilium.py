@@ -14,17 +14,12 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import cast
 
 from twin.gobgp import Neighbor, Speaker
-
-Manifest = Mapping[str, object]
+from twin.manifest import Manifest, TranslationError, labels, mapping, name, selects, sequence
 
 #: The defaults of CiliumBGPPeerConfig's fields (its CRD).
 _PEER_PORT = 179
 _TIMERS = {"connectRetryTimeSeconds": 120, "holdTimeSeconds": 90, "keepAliveTimeSeconds": 30}
 _RESTART_TIME = 120
-
-
-class TranslationError(ValueError):
-    """The resources ask for what Cilium, or the twin, would not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ def resources(manifests: Iterable[Manifest]) -> Resources:
 def speaker(
     resources: Resources,
     *,
-    labels: Mapping[str, str],
+    node_labels: Mapping[str, str],
     address: IPv4Address,
     pod_cidr: IPv4Network,
 ) -> Speaker | None:
@@ -61,27 +56,27 @@ def speaker(
     matching = [
         config
         for config in resources.cluster_configs
-        if _selects(_mapping(config, "spec", "nodeSelector"), labels)
+        if selects(mapping(config, "spec", "nodeSelector"), node_labels)
     ]
     if not matching:
         return None
-    instances = cast("Sequence[Manifest]", _mapping(matching[0], "spec").get("bgpInstances", ()))
+    instances = sequence(mapping(matching[0], "spec"), "bgpInstances")
     if len(instances) != 1:
         raise TranslationError(
-            f"{_name(matching[0])} has {len(instances)} bgpInstances, and the twin runs one a node"
+            f"{name(matching[0])} has {len(instances)} bgpInstances, and the twin runs one a node"
         )
     instance = instances[0]
     local_asn = cast(int, instance.get("localASN", 0))
     neighbors: list[Neighbor] = []
     announces: set[bool] = set()
-    for peer in cast("Sequence[Manifest]", instance.get("peers", ())):
+    for peer in sequence(instance, "peers"):
         config = _peer_config(resources, peer)
         if config is not None:
             neighbors.append(_neighbor(peer, config, local_asn, resources.secrets))
             announces.add(_announces_pod_cidr(config, resources.advertisements))
     if len(announces) > 1:
         raise TranslationError(
-            f"{_name(matching[0])} announces to some peers alone, which the twin does not"
+            f"{name(matching[0])} announces to some peers alone, which the twin does not"
         )
     return Speaker(
         asn=local_asn,
@@ -95,10 +90,10 @@ def speaker(
 def _neighbor(
     peer: Manifest, config: Manifest, local_asn: int, secrets: Sequence[Manifest]
 ) -> Neighbor:
-    timers = {**_TIMERS, **cast("dict[str, int]", _mapping(config, "spec", "timers"))}
-    restart = _mapping(config, "spec", "gracefulRestart")
+    timers = {**_TIMERS, **cast("dict[str, int]", mapping(config, "spec", "timers"))}
+    restart = mapping(config, "spec", "gracefulRestart")
     restart_time = cast(int, restart.get("restartTimeSeconds", _RESTART_TIME))
-    port = _mapping(config, "spec", "transport").get("peerPort", _PEER_PORT)
+    port = mapping(config, "spec", "transport").get("peerPort", _PEER_PORT)
     return Neighbor(
         address=IPv4Address(str(peer["peerAddress"])),
         asn=cast(int, peer.get("peerASN", 0)),
@@ -108,56 +103,30 @@ def _neighbor(
         keepalive_time=timers["keepAliveTimeSeconds"],
         connect_retry_time=timers["connectRetryTimeSeconds"],
         restart_time=restart_time if restart.get("enabled") else None,
-        password=_password(_mapping(config, "spec").get("authSecretRef"), secrets),
+        password=_password(mapping(config, "spec").get("authSecretRef"), secrets),
     )
 
 
 def _peer_config(resources: Resources, peer: Manifest) -> Manifest | None:
-    wanted = _mapping(peer, "peerConfigRef").get("name")
-    return next((config for config in resources.peer_configs if _name(config) == wanted), None)
+    wanted = mapping(peer, "peerConfigRef").get("name")
+    return next((config for config in resources.peer_configs if name(config) == wanted), None)
 
 
 def _announces_pod_cidr(config: Manifest, advertisements: Sequence[Manifest]) -> bool:
-    families = cast("Sequence[Manifest]", _mapping(config, "spec").get("families", ()))
+    families = sequence(mapping(config, "spec"), "families")
     return any(
         entry.get("advertisementType") == "PodCIDR"
         for family in families
         if family.get("afi") == "ipv4" and family.get("advertisements") is not None
         for advertisement in advertisements
-        if _selects(_mapping(family, "advertisements"), _labels(advertisement))
-        for entry in cast(
-            "Sequence[Manifest]", _mapping(advertisement, "spec").get("advertisements", ())
-        )
+        if selects(mapping(family, "advertisements"), labels(advertisement))
+        for entry in sequence(mapping(advertisement, "spec"), "advertisements")
     )
 
 
 def _password(reference: object, secrets: Sequence[Manifest]) -> str | None:
     """A secret that is not there leaves the session unsigned, as Cilium does."""
     for secret in secrets:
-        if _name(secret) == reference:
-            return str(_mapping(secret, "stringData")["password"])
+        if name(secret) == reference:
+            return str(mapping(secret, "stringData")["password"])
     return None
-
-
-def _selects(selector: Manifest, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector matches. Only `matchLabels` is in the rendered resources."""
-    unknown = selector.keys() - {"matchLabels"}
-    if unknown:
-        raise TranslationError(f"selectors with {', '.join(sorted(unknown))} are not in the twin")
-    wanted = cast("Mapping[str, str]", selector.get("matchLabels", {}))
-    return all(labels.get(label) == value for label, value in wanted.items())
-
-
-def _labels(manifest: Manifest) -> Mapping[str, str]:
-    return cast("Mapping[str, str]", _mapping(manifest, "metadata", "labels"))
-
-
-def _name(manifest: Manifest) -> object:
-    return _mapping(manifest, "metadata").get("name")
-
-
-def _mapping(manifest: Manifest, *path: str) -> Manifest:
-    """The mapping at a path, empty where there is none."""
-    for part in path:
-        manifest = cast(Manifest, manifest.get(part) or {})
-    return manifest

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import cast
 
 from twin import birdc, gobgp, iproute
-from twin.node import api_socket
+from twin.gobgpd import api_socket
 from twin.place import Place
 from twin.router import control_socket
 from verify.model import UNREACHABLE, Expected, Kind, Observed, Table

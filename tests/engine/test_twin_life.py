@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.stack import Stack
 from twin import daemons, gobgp, iproute, namespaces
-from twin.node import api_socket
+from twin.gobgpd import api_socket
 from twin.place import release_stack
 
 #: What a GoBGP does whose peers and prefixes somebody has deleted.

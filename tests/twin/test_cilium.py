@@ -8,8 +8,9 @@ import pytest
 from config.load import load
 from config.plan import make_plan
 from render import cilium as rendered
-from twin.cilium import Manifest, Resources, TranslationError, resources, speaker
+from twin.cilium import Resources, resources, speaker
 from twin.gobgp import Neighbor, Speaker
+from twin.manifest import Manifest, TranslationError
 
 LABELS = {"zone": "ams"}
 ADDRESS = IPv4Address("10.1.1.21")
@@ -57,7 +58,7 @@ def secret(name: str) -> Written:
 
 
 def translated(*manifests: Manifest, labels: dict[str, str] = LABELS) -> Speaker | None:
-    return speaker(resources(manifests), labels=labels, address=ADDRESS, pod_cidr=POD_CIDR)
+    return speaker(resources(manifests), node_labels=labels, address=ADDRESS, pod_cidr=POD_CIDR)
 
 
 def spoken(*manifests: Manifest) -> Speaker:
@@ -252,7 +253,7 @@ def test_what_is_rendered_says_what_the_plan_says() -> None:
     ]
     found = speaker(
         resources(manifests),
-        labels={"topology.kubernetes.io/zone": site.name},
+        node_labels={"topology.kubernetes.io/zone": site.name},
         address=node.lan.address.ip,
         pod_cidr=node.pod_cidr,
     )

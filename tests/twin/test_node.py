@@ -14,8 +14,8 @@ from config.plan import Plan, make_plan
 from render.artifacts import render
 from render.yaml_text import yaml_text
 from twin import daemons, gobgp, iproute, namespaces
-from twin.cilium import TranslationError
 from twin.machine import Nic, run_nft
+from twin.manifest import TranslationError
 from twin.network import Address, Neighbor, Route, observe
 from twin.node import Node
 from twin.place import Place

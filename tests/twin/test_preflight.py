@@ -9,7 +9,7 @@ import pytest
 from config.load import load
 from config.plan import Plan, make_plan
 from twin import preflight
-from twin.node import api_socket
+from twin.gobgpd import api_socket
 from twin.place import Place
 from twin.preflight import Machine, findings
 
