@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from config.scalars import refusal
-from config.schema import Strict
+from config.strict import Strict
 
 #: OpenWrt's branches that the router's files are written for.
 BRANCHES = ("24.10", "25.12")

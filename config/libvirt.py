@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from config.images import OpenWrtImage, TalosImage
 from config.scalars import LibvirtUri, refusal
-from config.schema import Strict
+from config.strict import Strict
 
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 _VERSION = re.compile(r"v?[0-9]+(\.[0-9]+){1,2}")

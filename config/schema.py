@@ -10,22 +10,10 @@ from enum import StrEnum
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    TypeAdapter,
-)
+from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 
 from config.scalars import Asn, DnsLabel, LibvirtUri, Password, Prefix, Seconds, Whole, refusal
-
-
-class Strict(BaseModel):
-    """Frozen, and a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from config.strict import Strict
 
 
 class Substrate(StrEnum):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from config.libvirt import Libvirt
-from config.schema import Fabric, Passwords, Strict, Substrate
+from config.schema import Fabric, Passwords, Substrate
+from config.strict import Strict
 
 
 class Settings(Strict):
