@@ -117,8 +117,8 @@ class Libvirt(Strict):
     """All that only the libvirt substrate needs to know.
 
     `authorized_keys` may log in to the routers besides the program itself, which has its own key.
-    `cluster: false` builds the network alone: routers, and no nodes. `pool` is the folder for the
-    machines' disks; each stack has one of its own in it.
+    `cluster: false` builds the network alone: routers, and no nodes to speak with. `pool` is the
+    folder for the machines' disks; each stack has one of its own in it.
     """
 
     uri: LibvirtUri = "qemu:///system"

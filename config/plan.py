@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface, IPv4Network
 
 from config.addressing import Addressing
@@ -67,6 +67,8 @@ def make_plan(settings: Settings) -> Plan:
     addressing = Addressing(fabric)
     ordered = sorted(fabric.datacentres, key=lambda datacentre: datacentre.index)
     sites = tuple(_site(fabric, addressing, datacentre) for datacentre in ordered)
+    if settings.substrate is Substrate.LIBVIRT and not settings.libvirt.cluster:
+        sites = tuple(replace(site, nodes=()) for site in sites)
     passwords = _passwords(settings)
     return Plan(
         cluster=fabric.cluster,

@@ -59,6 +59,7 @@ def sessions(
     """Every machine's sessions by the machine's name, both ends of each."""
     signed = frozenset(passwords)
     ends: defaultdict[str, list[Session]] = defaultdict(list)
+    ends |= {router.name: [] for site in sites for router in site.routers}
     _between_routers(ends, sites, full_mesh_limit, signed)
     for site in sites:
         for router in site.routers:

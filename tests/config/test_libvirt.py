@@ -7,6 +7,7 @@ import pytest
 from config.errors import ConfigurationError
 from config.load import load
 from config.plan import make_plan
+from render.artifacts import render
 
 
 def refused(libvirt: dict[str, object], fabric: dict[str, object] | None = None) -> str:
@@ -56,3 +57,20 @@ def test_a_version_may_have_its_v() -> None:
 def test_a_substrate_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="substrate"):
         load(substrate="xen")
+
+
+def test_without_a_cluster_there_are_routers_and_no_nodes_to_speak_with() -> None:
+    alone = make_plan(load(libvirt={"cluster": False}, substrate="libvirt"))
+    assert alone.nodes == ()
+    assert {name: [s.neighbor_name for s in ends] for name, ends in alone.sessions.items()} == {
+        "dc1-router1": ["dc2-router1"],
+        "dc2-router1": ["dc1-router1"],
+    }
+    assert alone.routers == make_plan(load(substrate="libvirt")).routers
+    assert make_plan(load(libvirt={"cluster": False})).nodes, "the twin has nodes anyway"
+
+
+def test_a_router_that_is_all_alone_has_no_sessions() -> None:
+    alone = make_plan(load({"datacentres": 1}, libvirt={"cluster": False}, substrate="libvirt"))
+    assert alone.sessions == {"dc1-router1": ()}
+    assert "protocol bgp" not in render(alone).routers["dc1-router1"].files["/etc/bird.conf"]
