@@ -49,12 +49,14 @@ class OpenWrtRouter(pulumi.ComponentResource):
     """The router, booted from an image of its own and then given its files over SSH.
 
     Day 0 is in the image (`render.day0`): another day 0, or another image, is another machine.
-    Day 1 (`RouterFiles`) is changed in the running router. `address` is where SSH reaches it;
-    `revision` is what it was last given, known when it runs with that.
+    Day 1 (`RouterFiles`) is changed in the running router. `address` is where SSH reaches it, and
+    `host_key` the public key that it answers with; `applied_at` is when it was last given files,
+    known when it runs with them.
     """
 
     address: IPv4Address
-    revision: pulumi.Output[str]
+    host_key: pulumi.Output[str]
+    applied_at: pulumi.Output[str]
 
     def __init__(
         self, name: str, *, args: OpenWrtRouterArgs, opts: pulumi.ResourceOptions | None = None
@@ -130,8 +132,9 @@ class OpenWrtRouter(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=domain),
         )
-        self.revision = files.revision
-        self.register_outputs({"address": str(self.address), "revision": self.revision})
+        self.host_key = host_key.public_key
+        self.applied_at = files.applied_at
+        self.register_outputs({"address": str(self.address), "applied_at": self.applied_at})
 
     def _day0(self, host_key: SshKey) -> dict[str, pulumi.Input[str]]:
         script = host_key.private_key.apply(

@@ -1,6 +1,6 @@
 """The router's files as Pulumi's engine drives them: check, create, read, diff, update, delete.
 
-The outputs are the inputs and a revision: `read` is given nothing else, and what it found on the
+The outputs are the inputs and a time: `read` is given nothing else, and what it found on the
 router becomes the inputs, so that the next preview shows a hand edit as text. The engine keeps
 secret in the outputs what is secret in the inputs.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from pulumi.dynamic import (
@@ -23,7 +24,6 @@ from pulumi.dynamic import (
 
 from day1 import router
 from day1.router import Limits
-from day1.secrecy import revision
 from day1.services import reader
 from day1.ssh import Address
 
@@ -53,7 +53,7 @@ class RouterFilesProvider(ResourceProvider):
 
     def create(self, props: Props) -> CreateResult:
         _apply(props, formerly=(), answer_seconds=float(props["answer_seconds"]))
-        return CreateResult(str(_address(props)), _outputs(props))
+        return CreateResult(str(_address(props)), _applied_now(props))
 
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
         keys = (*_MEANINGFUL, *_MAPS)
@@ -66,7 +66,7 @@ class RouterFilesProvider(ResourceProvider):
             formerly=(*_olds["files"], *_olds["secret_files"]),
             answer_seconds=_news["answer_seconds"] if is_new else _booted(_news),
         )
-        return UpdateResult(_outputs(_news))
+        return UpdateResult(_applied_now(_news))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         paths = (*props["files"], *props["secret_files"])
@@ -78,7 +78,7 @@ class RouterFilesProvider(ResourceProvider):
                 for key in _MAPS
             },
         }
-        return ReadResult(id_, _outputs(found), found)
+        return ReadResult(id_, {**found, "applied_at": props.get("applied_at")}, found)
 
     def delete(self, _id: str, _props: Props) -> None:
         """Nothing: the files go with their machine."""
@@ -105,10 +105,9 @@ def _booted(props: Props) -> float:
     return min(float(props["answer_seconds"]), _BOOTED_ANSWER_SECONDS)
 
 
-def _outputs(props: Props) -> Props:
-    files, secret_files = props["files"], props["secret_files"]
-    name = revision(files, secret_files, props["private_key"])
-    return {**{key: props[key] for key in _INPUTS}, "revision": name}
+def _applied_now(props: Props) -> Props:
+    now = datetime.now(UTC).isoformat()
+    return {**{key: props[key] for key in _INPUTS}, "applied_at": now}
 
 
 def _map(props: Props, key: str) -> dict[str, str]:

@@ -38,10 +38,10 @@ class RouterFiles(Resource, module="day1", name="RouterFiles"):
 
     A change is checked by the router before it is loaded, confirmed by a new connection, and taken
     back by the router itself where that does not come about. Deletion leaves the files to go with
-    their machine. `revision` changes whenever the files do.
+    their machine. `applied_at` is when the router was last given files.
     """
 
-    revision: pulumi.Output[str]
+    applied_at: pulumi.Output[str]
 
     def __init__(
         self, name: str, *, args: RouterFilesArgs, opts: pulumi.ResourceOptions | None = None
@@ -57,7 +57,7 @@ class RouterFiles(Resource, module="day1", name="RouterFiles"):
             "machine": args.machine,
             "answer_seconds": args.answer_seconds,
             "confirm_seconds": args.confirm_seconds,
-            "revision": None,
+            "applied_at": None,
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["private_key", "secret_files"])
         options = pulumi.ResourceOptions.merge(opts, secret)

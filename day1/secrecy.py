@@ -1,12 +1,9 @@
-"""Keeps secrets out of what is said, and names what cannot be shown."""
+"""Keeps secrets out of what is said."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 _HIDDEN = "[secret]"
 _QUOTED = re.compile(r'"([^"\n]+)"')
@@ -25,9 +22,3 @@ def without_secrets(text: str, secret_texts: Iterable[str]) -> str:
         if len(found) >= _SHORTEST:
             text = text.replace(found, _HIDDEN)
     return text
-
-
-def revision(files: Mapping[str, str], secret_files: Mapping[str, str], key: str) -> str:
-    """A short name for these files. It is keyed: a mere digest would let passwords be guessed."""
-    text = json.dumps([dict(files), dict(secret_files)], sort_keys=True)
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:16]

@@ -44,7 +44,7 @@ _DYNAMIC: Mapping[str, Mapping[str, object]] = {
         "kernel_path": "/cache/vmlinuz-89ab",
         "initramfs_path": "/cache/initramfs-cdef",
     },
-    "pulumi-python:dynamic/day1:RouterFiles": {"revision": "1"},
+    "pulumi-python:dynamic/day1:RouterFiles": {"applied_at": "2026-01-01T00:00:00+00:00"},
 }
 
 

@@ -14,7 +14,7 @@ from config.plan import make_plan
 from day1 import script
 from day1.bundle import difference, unpack
 from day1.providers import RouterFilesProvider
-from day1.secrecy import revision, without_secrets
+from day1.secrecy import without_secrets
 from day1.services import Service, reader, readers
 from day1.ssh import Address
 from render.artifacts import render
@@ -87,13 +87,6 @@ def test_a_router_without_any_of_the_files_sends_nothing() -> None:
 def test_quoted_words_and_lines_of_secret_files_are_hidden() -> None:
     said = 'line 1: unexpected "opensesame" in define A = "opensesame";'
     assert without_secrets(said, SECRETS.values()) == 'line 1: unexpected "[secret]" in [secret]'
-
-
-def test_a_revision_tells_contents_apart_and_cannot_be_guessed_without_the_key() -> None:
-    name = revision(FILES, SECRETS, "key")
-    assert name == revision(dict(reversed(FILES.items())), SECRETS, "key")
-    assert name != revision(FILES, SECRETS, "other key")
-    assert name != revision(FILES, {}, "key")
 
 
 def test_an_address_does_not_show_its_key() -> None:
