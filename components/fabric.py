@@ -43,10 +43,13 @@ class FabricArgs:
 class Fabric(pulumi.ComponentResource):
     """Hosts, the shared networks, the datacentres, and the cluster across them.
 
-    `kubeconfig` and `talosconfig` are secrets; None where there is no cluster.
+    `management` is the key that the routers let in. `kubeconfig` and `talosconfig` are secrets;
+    None, as `cilium` is, where there is no cluster.
     """
 
     datacenters: Mapping[str, Datacenter]
+    management: SshKey
+    cilium: CiliumBgp | None = None
     kubeconfig: pulumi.Output[str] | None = None
     talosconfig: pulumi.Output[str] | None = None
 
@@ -65,7 +68,9 @@ class Fabric(pulumi.ComponentResource):
             site: self._host(f"{name}-host-{site}", f"{args.label}-{site}", uri, boot)
             for site, uri in args.hosts.items()
         }
-        management = SshKey(f"{name}-management-key", comment=f"{args.label} management", opts=own)
+        self.management = SshKey(
+            f"{name}-management-key", comment=f"{args.label} management", opts=own
+        )
         networks = FabricNetworks(
             f"{name}-networks",
             args=FabricNetworksArgs(
@@ -94,7 +99,7 @@ class Fabric(pulumi.ComponentResource):
                     settings=args.settings,
                     host=hosts.get(site.name, home),
                     networks=networks,
-                    management=management,
+                    management=self.management,
                     identity=identity,
                 ),
                 opts=through_talos,
@@ -123,7 +128,7 @@ class Fabric(pulumi.ComponentResource):
             args=TalosClusterArgs(plan=self._args.plan, identity=identity, nodes=nodes),
             opts=opts,
         )
-        CiliumBgp(
+        self.cilium = CiliumBgp(
             f"{self._name}-cilium",
             args=CiliumBgpArgs(
                 plan=self._args.plan,

@@ -11,7 +11,7 @@ from config.settings import Settings
 from render.artifacts import Artifacts
 from twin import preflight
 from twin.twin import Twin, TwinArgs
-from verify.converged import Converged
+from verify.twin_converged import Converged
 
 
 def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, object]:

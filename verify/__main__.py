@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
-from collections.abc import Mapping
-from typing import cast
 
 from rich.console import Console
 
-from verify.report import verify
+from verify.deployed import NotDeployedError, deployed
 from verify.table import show
-from verify.waiting import plan_of
-
-_LIMIT_SECONDS = 60
 
 
 def main() -> int:
@@ -25,33 +19,16 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for programs instead of people")
     arguments = parser.parse_args()
     try:
-        fabric = deployed_fabric(arguments.stack)
-    except (OSError, subprocess.SubprocessError) as error:
-        words = (getattr(error, "stderr", None) or str(error)).strip()
-        print(
-            f"error: no settings of a deployed stack {arguments.stack} ({words}): "
-            f"`make up STACK={arguments.stack}`",
-            file=sys.stderr,
-        )
+        stack = deployed(arguments.stack)
+    except NotDeployedError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
-    report = verify(arguments.stack, plan_of(fabric))
+    report = stack.report()
     if arguments.json:
         print(json.dumps(report.as_json(), indent=2))
     else:
         show(report, Console())
     return 0 if report.is_good else 1
-
-
-def deployed_fabric(stack: str) -> Mapping[str, object]:
-    """The settings that the stack was deployed with, from its outputs.
-
-    Raises `OSError` where there is no engine, `subprocess.SubprocessError` where it has no answer.
-    """
-    command = ["pulumi", "stack", "output", "fabric", "--json", "--stack", stack]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=True
-    )
-    return cast("Mapping[str, object]", json.loads(done.stdout))
 
 
 if __name__ == "__main__":

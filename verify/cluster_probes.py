@@ -23,7 +23,8 @@ from verify.model import Observed
 
 Json = Mapping[str, object]
 
-_PATH = "/apis/cilium.io/v2/ciliumbgpnodeconfigs"
+_SESSIONS_PATH = "/apis/cilium.io/v2/ciliumbgpnodeconfigs"
+_NODES_PATH = "/apis/cilium.io/v2/ciliumnodes"
 _LIMIT_SECONDS = 10.0
 
 #: Cilium's words for the states of RFC 4271, section 8.2.2 (its pkg/bgp/types, `SessionState`).
@@ -53,7 +54,19 @@ class Access:
 
 def look(access: Access) -> dict[str, Observed]:
     """What is to be seen of every node that Cilium has a BGP configuration for, by its name."""
-    return observed(fetch(access, _PATH))
+    return observed(fetch(access, _SESSIONS_PATH))
+
+
+def health_addresses(access: Access) -> dict[str, str]:
+    """The address of each node's health endpoint, which is one of its PodCIDR, by the node's name.
+
+    Cilium makes one on every node (the chart's `endpointHealthChecking`). Raises `ClusterError`.
+    """
+    nodes = {
+        str(_map(item, "metadata")["name"]): _map(_map(item, "spec"), "health").get("ipv4")
+        for item in _list(fetch(access, _NODES_PATH), "items")
+    }
+    return {name: str(address) for name, address in nodes.items() if address}
 
 
 def observed(document: Json) -> dict[str, Observed]:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from verify.model import Check, Expected, Finding, Observed
+from verify.model import Check, Expected, Finding, Observed, Sight, Unseen
 
 ESTABLISHED = "Established"
 
 
-def differences(expected: Expected, observed: Observed) -> Iterator[Finding]:
-    """Every session that is not up or not planned, every route missing, other or not planned."""
-    yield from _sessions(expected, observed)
-    yield from _routes(expected, observed)
+def all_differences(machines: Iterable[Expected], seen: Mapping[str, Sight]) -> Iterator[Finding]:
+    """The differences of these machines, one after the other."""
+    for machine in machines:
+        yield from differences(machine, seen[machine.machine])
+
+
+def differences(expected: Expected, seen: Sight) -> Iterator[Finding]:
+    """Every session that is not up or not planned, every route missing, other or not planned.
+
+    Of a machine that could not be looked at, only why.
+    """
+    if isinstance(seen, Unseen):
+        yield Finding(expected.machine, Check.ANSWERS, seen.reason)
+        return
+    yield from _sessions(expected, seen)
+    yield from _routes(expected, seen)
 
 
 def _sessions(expected: Expected, observed: Observed) -> Iterator[Finding]:

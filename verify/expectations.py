@@ -44,6 +44,11 @@ def router(plan: Plan, site: Site, machine: Router) -> Expected:
     return Expected(machine.name, Kind.ROUTER, routes, _sessions(plan, machine.name))
 
 
+def speaker(plan: Plan, machine: Node) -> Expected:
+    """A node of which only the sessions can be seen."""
+    return Expected(machine.name, Kind.NODE, {}, _sessions(plan, machine.name))
+
+
 def node(plan: Plan, site: Site, machine: Node) -> Expected:
     """A node: its LAN, the gateway, its pods, and the pods of its neighbors straight to them."""
     routes = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar, Protocol, TypeAlias
 
 #: A routing table: how to go on, by the prefix. The ways of a multipath route are all in the set:
 #: a gateway's address, a device's name, or `unreachable`.
@@ -41,14 +42,45 @@ class Observed:
     sessions: Mapping[str, str] = field(default_factory=dict)
 
 
-class Check(StrEnum):
-    """What was checked; the columns of the report."""
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A machine that could not be looked at, and why."""
 
+    reason: str
+
+
+#: What came of looking at a machine.
+Sight: TypeAlias = Observed | Unseen
+
+
+class Watched(Protocol):
+    """A stack that stands, on whichever substrate, and how one looks at its machines."""
+
+    #: How long to pause between two looks.
+    poll_seconds: ClassVar[float]
+
+    def speakers(self) -> dict[str, Expected]:
+        """The machines whose sessions and routes come about by themselves, by name."""
+        ...
+
+    def look(self, machines: Iterable[Expected]) -> Mapping[str, Sight]:
+        """What is to be seen on these machines now, by name."""
+        ...
+
+
+class Check(StrEnum):
+    """What was checked; but for `ANSWERS`, the columns of the report.
+
+    `REACHED` is from the machine that verifies. A machine that does not answer has nothing good.
+    """
+
+    ANSWERS = "answers"
     SESSIONS = "sessions"
     ROUTES = "routes"
     PODS = "pods"
     SOURCE = "source"
     WAN = "wan"
+    REACHED = "reached"
 
 
 @dataclass(frozen=True, slots=True)

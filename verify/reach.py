@@ -9,7 +9,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -82,6 +82,20 @@ def probe(stack: str, plan: Plan) -> Reached:
             if open_pairs:
                 _round(open_pairs, addresses, sockets, selector, reached)
     return reached
+
+
+def counts(plan: Plan) -> dict[str, dict[Check, int]]:
+    """How many datagrams are to arrive, by the node whose pods send them."""
+    everyone = pods(plan)
+    senders = Counter(pod.node for pod in everyone)
+    return {
+        node: {
+            Check.PODS: own * (len(everyone) - 1),
+            Check.SOURCE: own * (len(everyone) - 1),
+            Check.WAN: own,
+        }
+        for node, own in senders.items()
+    }
 
 
 def findings(plan: Plan, reached: Reached) -> Iterator[Finding]:

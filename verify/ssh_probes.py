@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from day1.errors import RouterError
 from day1.ssh import Address, Connection, connected
 from twin import birdc
-from verify.model import Observed, Table
+from verify.model import Observed, Sight, Table, Unseen
 from verify.probes import ways
 
 #: Whichever of BIRD's clients is installed. A BIRD that is down has no sessions.
@@ -22,12 +22,10 @@ _SESSIONS = "$(command -v birdc || echo birdcl) show protocols all"
 _ROUTES = "/sbin/ip -j -4 route show"
 
 
-def look_at_all(
-    addresses: Mapping[str, Address], within_seconds: float
-) -> dict[str, Observed | RouterError]:
+def look_at_all(addresses: Mapping[str, Address], within_seconds: float) -> dict[str, Sight]:
     """What is to be seen on these routers, all at a time; or why one cannot be looked at."""
 
-    async def gather() -> dict[str, Observed | RouterError]:
+    async def gather() -> dict[str, Sight]:
         async with asyncio.TaskGroup() as tasks:
             found = {
                 name: tasks.create_task(_look_or_say_why(address, within_seconds))
@@ -67,8 +65,8 @@ async def _routes(connection: Connection, address: Address) -> str:
     return answer.output.decode() or "[]"
 
 
-async def _look_or_say_why(address: Address, within_seconds: float) -> Observed | RouterError:
+async def _look_or_say_why(address: Address, within_seconds: float) -> Sight:
     try:
         return await look(address, within_seconds)
     except RouterError as error:
-        return error
+        return Unseen(str(error))

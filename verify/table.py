@@ -17,6 +17,7 @@ _COLUMNS = (
     (Check.PODS, "reaches pods"),
     (Check.SOURCE, "as itself"),
     (Check.WAN, "WAN by NAT"),
+    (Check.REACHED, "from here"),
 )
 
 #: Findings are listed up to here; a fabric that is down has thousands, and the first ones tell.
@@ -27,19 +28,24 @@ def show(report: Report, console: Console) -> None:
     """Print a row for each machine, then what was found. A pod has a row if it is not well."""
     table = Table(title=f"{report.stack}: observed against planned", title_justify="left")
     table.add_column("machine", no_wrap=True)
-    for _, title in _COLUMNS:
+    columns = _columns(report)
+    for _, title in columns:
         table.add_column(title, justify="right")
     hidden_pods = 0
     for machine in report.checked:
         if machine in report.pods and not report.failures(machine):
             hidden_pods += 1
         else:
-            table.add_row(machine, *_cells(report, machine))
+            checks = [check for check, _ in columns]
+            table.add_row(machine, *_cells(report, machine, checks))
     console.print(table)
     if hidden_pods:
         console.print(f"and {hidden_pods} pods with the routes they should have")
+    for hidden_part in report.not_looked_at:
+        console.print(Text(f"Not looked at: {hidden_part}.", style="dim"))
     if report.is_good:
-        console.print(Text("All as planned.", style="green"))
+        all_seen = "All that was looked at is" if report.not_looked_at else "All"
+        console.print(Text(f"{all_seen} as planned.", style="green"))
         return
     for finding in report.findings[:_MOST_FINDINGS]:
         console.print(Text(f"✗ {finding}", style="red"))
@@ -48,9 +54,15 @@ def show(report: Report, console: Console) -> None:
         console.print(f"… and {hidden} more (--json lists all)")
 
 
-def _cells(report: Report, machine: str) -> Sequence[Text]:
+def _columns(report: Report) -> Sequence[tuple[Check, str]]:
+    """What a substrate has besides the others is a column of its reports alone."""
+    has_reached = any(Check.REACHED in counts for counts in report.checked.values())
+    return [column for column in _COLUMNS if has_reached or column[0] is not Check.REACHED]
+
+
+def _cells(report: Report, machine: str, checks: Sequence[Check]) -> Sequence[Text]:
     cells = []
-    for check, _ in _COLUMNS:
+    for check in checks:
         count = report.checked[machine].get(check)
         if count is None:
             cells.append(Text("–", style="dim"))

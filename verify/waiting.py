@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 
-from config.load import load
-from config.plan import Plan, make_plan
-from verify import probes
-from verify.compare import differences
-from verify.expectations import expectations
-from verify.model import Expected, Finding, Kind
+from verify.compare import all_differences
+from verify.model import Finding, Watched
 
-_LIMIT_SECONDS = 60.0
-_POLL_SECONDS = 0.03
 _PROGRESS_SECONDS = 5.0
 _MOST_FINDINGS = 30
 
@@ -31,20 +23,19 @@ class NotConvergedError(RuntimeError):
         super().__init__("\n".join([title, *listed]))
 
 
-def wait(stack: str, plan: Plan, limit_seconds: float = _LIMIT_SECONDS) -> float:
-    """Wait until every router and node has its sessions and routes. Returns the seconds.
+def wait(stack: Watched, limit_seconds: float) -> float:
+    """Wait until every machine that speaks BGP has its sessions and routes. Returns the seconds.
 
-    Raises `NotConvergedError` with what is missing when the limit has passed.
+    Who is as planned is not looked at again. Raises `NotConvergedError` with what is missing when
+    the limit has passed.
     """
     began = reported = time.monotonic()
-    open_machines = speakers(plan)
+    open_machines = stack.speakers()
     while True:
-        findings: list[Finding] = []
-        for machine in list(open_machines.values()):
-            missing = list(differences(machine, probes.look(stack, machine)))
-            findings += missing
-            if not missing:
-                del open_machines[machine.machine]
+        seen = stack.look(open_machines.values())
+        findings = list(all_differences(open_machines.values(), seen))
+        still_open = {finding.machine for finding in findings}
+        open_machines = {name: open_machines[name] for name in open_machines if name in still_open}
         now = time.monotonic()
         if not open_machines:
             return now - began
@@ -53,33 +44,14 @@ def wait(stack: str, plan: Plan, limit_seconds: float = _LIMIT_SECONDS) -> float
         if now - reported > _PROGRESS_SECONDS:
             reported = now
             _report(findings, now - began, limit_seconds)
-        time.sleep(_POLL_SECONDS)
+        time.sleep(stack.poll_seconds)
 
 
-def speakers(plan: Plan) -> dict[str, Expected]:
-    """The machines to wait for: nodes first, whose routes are there soonest, then routers.
-
-    Each session of a node is a router's as well, and is looked at there. Pods and the WAN's host
-    have only routes that were set when they were made.
-    """
-    expected = expectations(plan)
-    nodes = {n: replace(m, sessions={}) for n, m in expected.items() if m.kind is Kind.NODE}
-    return nodes | {n: m for n, m in expected.items() if m.kind is Kind.ROUTER}
-
-
-def missing(stack: str, plan: Plan) -> list[str]:
+def missing(stack: Watched) -> list[str]:
     """What is not as planned at this moment, as far as a reader wants to know."""
-    found = [
-        str(finding)
-        for machine in speakers(plan).values()
-        for finding in differences(machine, probes.look(stack, machine))
-    ]
+    machines = stack.speakers().values()
+    found = [str(finding) for finding in all_differences(machines, stack.look(machines))]
     return found[:_MOST_FINDINGS]
-
-
-def plan_of(fabric: Mapping[str, object]) -> Plan:
-    """The plan of settings that have been deployed."""
-    return make_plan(load(fabric))
 
 
 def _report(findings: list[Finding], waited: float, limit: float) -> None:

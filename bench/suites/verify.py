@@ -10,7 +10,7 @@ from bench.process import Taken
 from bench.samples import alternate, spread
 from bench.section import BenchError, Options, Section
 from config.plan import Plan
-from verify.report import verify
+from verify.twin_stack import TwinStack
 
 
 def run(options: Options) -> Section:
@@ -53,7 +53,7 @@ def _measure(shape: Shape, options: Options) -> dict[str, list[Taken]]:
 
 def _check(stack: str, plan: Plan) -> Taken:
     before, began = time.process_time(), time.perf_counter()
-    report = verify(stack, plan)
+    report = TwinStack(stack, plan).report()
     taken = Taken(time.perf_counter() - began, time.process_time() - before)
     if not report.is_good:
         raise BenchError(f"the network is not as planned: {report.findings[0]}")

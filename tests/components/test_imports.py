@@ -12,7 +12,7 @@ SDKS = ("pulumi_kubernetes", "pulumi_libvirt", "pulumiverse_talos")
     ("module", "unwanted"),
     [
         ("stacks.twin", (*SDKS, "components", "images", "day1")),
-        ("stacks.libvirt", ("twin", "verify")),
+        ("stacks.libvirt", ("twin", "asyncssh")),
     ],
 )
 def test_what_a_stack_does_not_use_is_not_imported(module: str, unwanted: tuple[str, ...]) -> None:

@@ -1,11 +1,12 @@
 """The whole program for `dev` and `ndc`, on mocks that refuse what is wrong."""
 
 import functools
+from collections.abc import Mapping
 
 import pytest
 
 import program
-from tests.components.monitor import PASSWORD, StrictMonitor, run
+from tests.components.monitor import PASSWORD, Registered, StrictMonitor, run
 from tests.components.stacks import PASSWORDS, as_config, written
 
 STACKS = ("dev", "ndc")
@@ -69,7 +70,9 @@ def test_outputs_have_the_shape_of_the_twins_and_the_ways_in_are_secret() -> Non
     outputs = declared("dev").outputs
     assert {"node_ips", "router_ips", "pod_cidrs", "vips", "fabric", "readme"} <= set(outputs)
     signature = "4dabf18193072939515e22adb298388d"
-    assert all(signature in outputs[name] for name in ("kubeconfig", "talosconfig"))
+    ways = ("kubeconfig", "talosconfig", "management_key")
+    assert all(signature in outputs[name] for name in ways)
+    assert outputs["host_keys"].keys() == outputs["router_ips"].keys()
 
 
 def test_without_a_cluster_there_are_routers_alone() -> None:
@@ -80,6 +83,34 @@ def test_without_a_cluster_there_are_routers_alone() -> None:
     packages = {r.type.partition(":")[0] for r in monitor.registered.values()}
     assert not packages & {"talos", "kubernetes"}
     assert "kubeconfig" not in monitor.outputs
+    assert monitor.outputs["node_ips"] == monitor.outputs["pod_cidrs"] == {}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_last_resource_waits_for_everything_before_it(stack: str) -> None:
+    registered = declared(stack).registered
+    (last,) = (r for r in registered.values() if r.name == "fabric-converged")
+    waited_for = _behind(registered, last.urn)
+    assert set(last.inputs["machines"]) == {
+        *declared(stack).outputs["node_ips"],
+        *declared(stack).outputs["router_ips"],
+        "cilium",
+    }
+    components = {urn for urn, r in registered.items() if not r.request.custom}
+    assert registered.keys() - components - waited_for == {last.urn}
+
+
+def _behind(registered: Mapping[str, Registered], urn: str) -> set[str]:
+    """Whatever a resource waits for, however indirectly: what it depends on, and its provider."""
+    found: set[str] = set()
+    left = [urn]
+    while left:
+        request = registered[left.pop()].request
+        provider = request.provider.rpartition("::")[0]
+        near = {*request.dependencies, *([provider] if provider in registered else [])} - found
+        found |= near
+        left += near
+    return found
 
 
 def test_all_cards_have_the_plans_macs_in_the_order_lan_wan_peering() -> None:

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.day1.lab import Lab, Router, eventually, missing
 #: to be taken back.
 CONFIRM = 30
 CONFIRM_SOON = 4
+
+PASSWORDS: dict[str, object] = {"peering": "peering-password-4711"}
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,31 @@ class Pair:
 
 def planned(**fabric: object) -> Plan:
     settings = {"management": ["172.31.0.1/32"], "timers": {"connect_delay_time": 1}, **fabric}
-    return make_plan(load(settings, {"peering": "peering-password-4711"}))
+    return make_plan(load(settings, PASSWORDS))
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
+    with standing(tmp_path, planned()) as found:
+        yield found
+
+
+@pytest.fixture
+def routers_alone(tmp_path: Path) -> Iterator[Pair]:
+    """As a stack without a cluster has them: without sessions to nodes."""
+    settings = load({}, PASSWORDS, libvirt={"cluster": False}, substrate="libvirt")
+    with standing(tmp_path, make_plan(settings)) as found:
+        yield found
+
+
+@contextmanager
+def standing(folder: Path, plan: Plan) -> Iterator[Pair]:
+    """The routers of two datacentres, up to where each knows the other's LAN."""
     if os.geteuid() != 0 or missing():
         pytest.skip(f"needs root, and {', '.join(missing()) or 'nothing else'}")
-    plan = planned()
     artifacts = dict(render(plan).routers)
-    tmp_path.chmod(0o755)
-    lab = Lab(tmp_path, plan)
+    folder.chmod(0o755)
+    lab = Lab(folder, plan)
     try:
         first, second = (
             lab.router(

@@ -20,7 +20,8 @@ from twin import namespaces
 from twin.birdc import ask
 from twin.place import STATE_FOLDER, Place, release_stack
 from twin.router import control_socket
-from verify.report import Report, verify
+from verify.report import Report
+from verify.twin_stack import TwinStack
 
 _LIMIT_SECONDS = 100
 
@@ -125,7 +126,7 @@ class Stack:
 
     def verify(self) -> Report:
         """Observed against planned."""
-        return verify(self.name, self.plan())
+        return TwinStack(self.name, self.plan()).report()
 
     def place(self, machine: str) -> Place:
         """Where a machine stands."""

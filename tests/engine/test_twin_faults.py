@@ -14,6 +14,7 @@ from tests.engine.stack import Stack
 from tools.cli import PROJECT
 from tools.mend import mend
 from twin import daemons, namespaces
+from verify.twin_stack import TwinStack
 from verify.waiting import NotConvergedError, wait
 
 pytestmark = [pytest.mark.engine, pytest.mark.twin, pytest.mark.timeout(900)]
@@ -107,7 +108,7 @@ def test_a_network_that_does_not_route_is_not_called_done(stack: Stack) -> None:
     stack.up()
     daemons.stop(daemons.running_in(stack.place("dc2-router1").folder, "bird"))
     with pytest.raises(NotConvergedError) as caught:
-        wait(stack.name, stack.plan(), limit_seconds=12)
+        wait(TwinStack(stack.name, stack.plan()), limit_seconds=12)
     message = str(caught.value)
     assert "dc2-router1: no route to 10.129.11.0/24, planned by 172.30.0.1" in message
     assert "dc1-router1: the session with dc2-router1 (172.30.0.3) is" in message

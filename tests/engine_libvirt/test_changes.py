@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
+from config.load import load
+from config.plan import make_plan
 from tests.components.api import serving
 from tests.components.monitor import PASSWORD
 from tests.components.stacks import PASSWORDS, Written, written
 from tests.engine_libvirt.stack import Stack
+from tools.cli import PROJECT
+from verify.deployed import deployed
+from verify.libvirt_stack import LibvirtStack
 
 pytestmark = [
     pytest.mark.engine,
@@ -51,6 +56,25 @@ def test_no_secret_is_in_the_state_or_in_what_is_printed(stack: Stack) -> None:
     assert "PRIVATE KEY" not in shown
 
 
+def test_verify_finds_in_the_outputs_what_it_needs(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(PROJECT)
+    found = deployed(stack.name)
+    assert isinstance(found, LibvirtStack)
+    config = base()
+    settings = load(
+        config["underlay:fabric"], libvirt=config["underlay:libvirt"], substrate="libvirt"
+    )
+    assert found.plan == make_plan(settings)
+    assert found.host_keys.keys() == {"dc1-router1", "dc2-router1"}
+    assert all(key.startswith("ssh-ed25519 ") for key in found.host_keys.values())
+    assert "PRIVATE KEY" in found.management_key
+    assert found.kubeconfig == stack.kubeconfig
+
+
 def add_datacentre(config: Written) -> None:
     config["underlay:fabric"]["datacentres"].append({"nodes": {"workers": 1}})
 
@@ -87,6 +111,10 @@ def change_cilium(config: Written) -> None:
     config["underlay:libvirt"]["cilium"] = {"version": "1.20.0"}
 
 
+def change_kubernetes(config: Written) -> None:
+    config["underlay:libvirt"]["talos"]["kubernetes"] = "1.35.1"
+
+
 def rename_nothing(config: Written) -> None:
     """Spelt out what is the default."""
     config["underlay:libvirt"]["uri"] = "qemu:///system"
@@ -96,6 +124,7 @@ def rename_nothing(config: Written) -> None:
 CHANGES: Mapping[Callable[[Written], None], Mapping[str, str]] = {
     rename_nothing: {},
     add_datacentre: {
+        "fabric-converged": "update",
         "fabric-dc3*": "create",
         "fabric-cilium-*dc3*": "create",
         "fabric-dc?-router1-files": "update",
@@ -104,6 +133,7 @@ CHANGES: Mapping[Callable[[Written], None], Mapping[str, str]] = {
         "fabric-cilium-chart": "none",
     },
     add_node: {
+        "fabric-converged": "update",
         "fabric-dc2-worker2*": "create",
         "fabric-cilium-pod-cidr-dc2-worker2": "create",
         "fabric-dc2-router1-files": "update",
@@ -111,19 +141,23 @@ CHANGES: Mapping[Callable[[Written], None], Mapping[str, str]] = {
         "fabric-cilium-ready": "update",
     },
     add_router: {
+        "fabric-converged": "update",
         "fabric-dc2-router2*": "create",
         "fabric-dc?-router1-files": "update",
         "fabric-cilium-instance-dc2": "update",
     },
     change_timer: {
+        "fabric-converged": "update",
         "fabric-dc?-router1-files": "update",
         "fabric-cilium-peers-dc?": "update",
     },
     change_password: {
+        "fabric-converged": "update",
         "fabric-dc1-router1-files": "update",
         "fabric-cilium-password-dc1": "update",
     },
     change_router_image: {
+        "fabric-converged": "update",
         "fabric-dc?-router1-image": "replace",
         "fabric-dc?-router1-kernel": "replace",
         "fabric-dc?-router1-root": "replace",
@@ -131,11 +165,16 @@ CHANGES: Mapping[Callable[[Written], None], Mapping[str, str]] = {
         "fabric-dc?-router1-files": "update",
     },
     change_router_memory: {
+        "fabric-converged": "update",
         "fabric-dc?-router1-domain": "replace",
         "fabric-dc?-router1-files": "update",
     },
-    change_worker_memory: {"fabric-dc2-worker1-domain": "replace"},
-    change_cilium: {"fabric-cilium-chart": "update"},
+    change_worker_memory: {
+        "fabric-converged": "update",
+        "fabric-dc2-worker1-domain": "replace",
+    },
+    change_cilium: {"fabric-converged": "update", "fabric-cilium-chart": "update"},
+    change_kubernetes: {},
 }
 
 

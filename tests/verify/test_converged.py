@@ -1,15 +1,14 @@
 """The stack's last resource, as the engine drives it, with made-up observations."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 
 from config.load import load
-from verify import probes, waiting
-from verify.converged import ConvergedProvider
+from verify import probes
 from verify.model import Expected, Observed
+from verify.twin_converged import TwinConvergedProvider
 from verify.waiting import NotConvergedError
 
 # The engine's property maps are untyped by nature.
@@ -19,7 +18,9 @@ INPUTS: Props = {
     "stack": "twin",
     "fabric": load().fabric.model_dump(mode="json"),
     "machines": {"dc1-router1": "2026-01-01T00:00:00+00:00"},
+    "limit_seconds": 60,
 }
+OUTPUTS: Props = {key: INPUTS[key] for key in INPUTS if key != "limit_seconds"} | {"missing": []}
 
 Look = Callable[[str, Expected], Observed]
 
@@ -40,18 +41,17 @@ def see(monkeypatch: pytest.MonkeyPatch) -> Callable[[Look], None]:
 
 def test_it_stands_when_the_network_works(see: Callable[[Look], None]) -> None:
     see(as_planned)
-    created = ConvergedProvider().create(INPUTS)
+    created = TwinConvergedProvider().create(INPUTS)
     assert created.id == "twin-converged"
-    assert created.outs == {**INPUTS, "missing": []}
+    assert created.outs == OUTPUTS
 
 
 def test_it_fails_with_what_is_missing_when_it_does_not(
-    see: Callable[[Look], None], monkeypatch: pytest.MonkeyPatch
+    see: Callable[[Look], None],
 ) -> None:
     see(nothing)
-    monkeypatch.setattr(waiting, "wait", partial(waiting.wait, limit_seconds=0))
     with pytest.raises(NotConvergedError, match="no route to default, planned by"):
-        ConvergedProvider().create(INPUTS)
+        TwinConvergedProvider().create({**INPUTS, "limit_seconds": 0})
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,9 @@ def test_it_fails_with_what_is_missing_when_it_does_not(
     ],
 )
 def test_whatever_changes_is_waited_for_again(changed: Props) -> None:
-    provider = ConvergedProvider()
-    outputs: Props = {**INPUTS, "missing": []}
-    assert not provider.diff("id", outputs, INPUTS).changes
-    diff = provider.diff("id", outputs, {**INPUTS, **changed})
+    provider = TwinConvergedProvider()
+    assert not provider.diff("id", OUTPUTS, INPUTS).changes
+    diff = provider.diff("id", OUTPUTS, {**INPUTS, **changed})
     assert diff.changes
     assert not diff.replaces
 
@@ -75,9 +74,9 @@ def test_whatever_changes_is_waited_for_again(changed: Props) -> None:
 def test_a_refresh_notices_what_is_missing_and_an_update_waits_for_it(
     see: Callable[[Look], None],
 ) -> None:
-    provider = ConvergedProvider()
+    provider = TwinConvergedProvider()
     see(nothing)
-    read = provider.read("id", {**INPUTS, "missing": []}).outs or {}
+    read = provider.read("id", OUTPUTS).outs or {}
     assert 0 < len(read["missing"]) <= 30
     assert provider.diff("id", read, INPUTS).changes
     see(as_planned)

@@ -12,7 +12,8 @@ from config.plan import make_plan
 from verify import probes, reach
 from verify.model import Check, Expected, Finding, Kind, Observed
 from verify.reach import Reached, pods
-from verify.report import Report, verify
+from verify.report import Report
+from verify.twin_stack import TwinStack
 
 PLAN = make_plan(load({"datacentres": [{"nodes": 1}, {"nodes": 1}]}))
 
@@ -37,7 +38,7 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> Callable[[Look, Reached], Repor
     def run(look: Look, reached: Reached) -> Report:
         monkeypatch.setattr(probes, "look", look)
         monkeypatch.setattr(reach, "probe", lambda _stack, _plan: reached)
-        return verify("twin", PLAN)
+        return TwinStack("twin", PLAN).report()
 
     return run
 

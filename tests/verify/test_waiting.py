@@ -13,9 +13,14 @@ from config.load import load
 from config.plan import make_plan
 from verify import probes, waiting
 from verify.model import Check, Expected, Finding, Kind, Observed
-from verify.waiting import NotConvergedError, missing, plan_of, speakers, wait
+from verify.twin_stack import TwinStack, twin_stack
+from verify.waiting import NotConvergedError, missing, wait
 
 PLAN = make_plan(load())
+TWIN = TwinStack("twin", PLAN)
+
+#: More than any of these takes.
+LIMIT_SECONDS = 60.0
 
 Look = Callable[[str, Expected], Observed]
 
@@ -31,12 +36,12 @@ def nothing(_stack: str, _expected: Expected) -> Observed:
 @pytest.fixture
 def see(monkeypatch: pytest.MonkeyPatch) -> Callable[[Look], None]:
     """Let the probes see this."""
-    monkeypatch.setattr(waiting, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(TwinStack, "poll_seconds", 0.001)
     return lambda look: monkeypatch.setattr(probes, "look", look)
 
 
 def test_routers_and_nodes_are_waited_for_and_nobody_else() -> None:
-    found = speakers(PLAN)
+    found = TWIN.speakers()
     assert {machine.kind for machine in found.values()} == {Kind.NODE, Kind.ROUTER}
     assert len(found) == len(PLAN.routers) + len(PLAN.nodes)
 
@@ -44,7 +49,7 @@ def test_routers_and_nodes_are_waited_for_and_nobody_else() -> None:
 def test_every_session_of_the_plan_is_waited_for_at_one_end_at_least() -> None:
     watched = {
         frozenset((machine.machine, neighbor))
-        for machine in speakers(PLAN).values()
+        for machine in TWIN.speakers().values()
         for neighbor in machine.sessions.values()
     }
     assert watched == {
@@ -62,8 +67,8 @@ def test_a_network_that_is_as_planned_is_not_waited_for(see: Callable[[Look], No
         return as_planned(stack, expected)
 
     see(look)
-    wait("twin", PLAN)
-    assert sorted(looks) == sorted(speakers(PLAN))
+    wait(TWIN, LIMIT_SECONDS)
+    assert sorted(looks) == sorted(TWIN.speakers())
 
 
 def test_it_is_waited_until_the_last_machine_is_as_planned(see: Callable[[Look], None]) -> None:
@@ -76,7 +81,7 @@ def test_it_is_waited_until_the_last_machine_is_as_planned(see: Callable[[Look],
         return as_planned(stack, expected) if settled else nothing(stack, expected)
 
     see(settling)
-    wait("twin", PLAN)
+    wait(TWIN, LIMIT_SECONDS)
     assert looks.pop("dc2-router1") == 4
     assert set(looks.values()) == {2}, "who is as planned is not looked at again"
 
@@ -90,7 +95,7 @@ def test_what_is_missing_is_said_when_the_time_is_up(see: Callable[[Look], None]
 
     see(one_session_down)
     with pytest.raises(NotConvergedError) as error:
-        wait("twin", PLAN, limit_seconds=0)
+        wait(TWIN, limit_seconds=0)
     assert re.fullmatch(
         r"not converged after \d+ s:\n"
         r"  - dc1-router1: the session with dc2-router1 \(172\.30\.0\.3\) is Active",
@@ -101,7 +106,7 @@ def test_what_is_missing_is_said_when_the_time_is_up(see: Callable[[Look], None]
 def test_a_long_list_of_what_is_missing_is_cut_short(see: Callable[[Look], None]) -> None:
     see(nothing)
     with pytest.raises(NotConvergedError) as error:
-        wait("twin", make_plan(load({"datacentres": 20})), limit_seconds=0)
+        wait(TwinStack("twin", make_plan(load({"datacentres": 20}))), limit_seconds=0)
     title, *lines, last = str(error.value).splitlines()
     assert title.startswith("not converged after ")
     assert len(lines) == 30
@@ -124,7 +129,7 @@ def test_who_waits_long_is_told_what_for(
     monkeypatch.setattr(waiting, "_PROGRESS_SECONDS", 0)
     see(nothing)
     with pytest.raises(NotConvergedError):
-        wait("twin", PLAN, limit_seconds=0.05)
+        wait(TWIN, limit_seconds=0.05)
     said = capsys.readouterr().err.splitlines()
     assert re.match(
         r"waiting for \d+ sessions and routes, \d+ of 0 s; "
@@ -135,13 +140,14 @@ def test_who_waits_long_is_told_what_for(
 
 def test_what_is_missing_at_this_moment_is_listed(see: Callable[[Look], None]) -> None:
     see(as_planned)
-    assert missing("twin", PLAN) == []
+    assert missing(TWIN) == []
     see(nothing)
-    found = missing("twin", PLAN)
+    found = missing(TWIN)
     assert len(found) == 30
     assert found[0].startswith("dc1-controlplane1: no route to ")
 
 
 def test_settings_that_were_deployed_have_the_plan_they_had() -> None:
     settings = load({"datacentres": [{"name": "ams", "routers": 2}, {"index": 7}]})
-    assert plan_of(settings.fabric.model_dump(mode="json")) == make_plan(settings)
+    fabric = settings.fabric.model_dump(mode="json", exclude_defaults=True)
+    assert twin_stack("twin", fabric).plan == make_plan(settings)

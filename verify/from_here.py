@@ -1,0 +1,83 @@
+"""Whether nodes and pods are reached by their own addresses from this machine.
+
+By TCP connections to what listens on every node: Talos' API at the node's address (Talos docs,
+"Network Connectivity": apid), and Cilium's health endpoint, which has an address of the node's
+PodCIDR and is wired as pods are (cilium.io/v2 `CiliumNode`, `spec.health`; its pkg/defaults,
+`ClusterHealthPort`). A connection needs the routes of both directions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from config.plan import Plan
+from verify.model import Check, Finding
+
+CHECK = Check.REACHED
+
+_TALOS_PORT = 50000
+_HEALTH_PORT = 4240
+_LIMIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to connect to. `what` it is, in words; `prefix` is the route that has to lead there."""
+
+    node: str
+    what: str
+    address: str
+    port: int
+    prefix: str
+
+
+def targets(plan: Plan, health_addresses: Mapping[str, str]) -> list[Target]:
+    """Each node, and each node's health endpoint as far as they are known."""
+    return [
+        target
+        for site in plan.sites
+        for node in site.nodes
+        for target in (
+            Target(node.name, "the node", str(node.lan.address.ip), _TALOS_PORT, str(site.lan)),
+            Target(
+                node.name,
+                "its pods",
+                health_addresses.get(node.name, ""),
+                _HEALTH_PORT,
+                str(node.pod_cidr),
+            ),
+        )
+        if target.address
+    ]
+
+
+def findings(wanted: Sequence[Target]) -> Iterator[Finding]:
+    """What was not reached, and why. All are tried at a time."""
+
+    async def gather() -> list[str | None]:
+        return await asyncio.gather(*(_complaint(target) for target in wanted))
+
+    for target, complaint in zip(wanted, asyncio.run(gather()), strict=True):
+        if complaint is not None:
+            message = (
+                f"{target.what} cannot be reached from here at {target.address} port "
+                f"{target.port}: {complaint}. Does a route to {target.prefix} lead to the "
+                "datacentre's router, and is this machine in fabric.management?"
+            )
+            yield Finding(target.node, CHECK, message)
+
+
+async def _complaint(target: Target) -> str | None:
+    try:
+        async with asyncio.timeout(_LIMIT_SECONDS):
+            _, writer = await asyncio.open_connection(target.address, target.port)
+    except TimeoutError:
+        return "no answer"
+    except OSError as error:
+        # asyncio's own text says only that the call failed.
+        return os.strerror(error.errno) if error.errno else str(error)
+    writer.transport.abort()
+    return None

@@ -1,0 +1,58 @@
+"""A twin as one can look at it: every machine's own word, and datagrams between all pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from config.load import load
+from config.plan import Plan, make_plan
+from verify import probes, reach
+from verify.compare import all_differences
+from verify.expectations import expectations
+from verify.model import Expected, Kind, Sight
+from verify.report import Report, to_see
+
+
+@dataclass(frozen=True, slots=True)
+class TwinStack:
+    """A stack of namespaces on this machine."""
+
+    name: str
+    plan: Plan
+    poll_seconds: ClassVar[float] = 0.03
+
+    def speakers(self) -> dict[str, Expected]:
+        """The machines to wait for: nodes first, whose routes are there soonest, then routers.
+
+        Each session of a node is a router's as well, and is looked at there. Pods and the WAN's
+        host have only routes that were set when they were made.
+        """
+        expected = expectations(self.plan)
+        nodes = {n: replace(m, sessions={}) for n, m in expected.items() if m.kind is Kind.NODE}
+        return nodes | {n: m for n, m in expected.items() if m.kind is Kind.ROUTER}
+
+    def look(self, machines: Iterable[Expected]) -> dict[str, Sight]:
+        """What is to be seen on these machines now. One that is gone shows nothing."""
+        return {machine.machine: probes.look(self.name, machine) for machine in machines}
+
+    def report(self) -> Report:
+        """Look at all machines, and send between all pods."""
+        expected = expectations(self.plan)
+        findings = list(all_differences(expected.values(), self.look(expected.values())))
+        findings += reach.findings(self.plan, reach.probe(self.name, self.plan))
+        checked = to_see(expected.values())
+        for node, counts in reach.counts(self.plan).items():
+            checked[node] |= counts
+        return Report(
+            stack=self.name,
+            checked=checked,
+            pods=frozenset(name for name, machine in expected.items() if machine.kind is Kind.POD),
+            findings=tuple(findings),
+        )
+
+
+def twin_stack(name: str, fabric: Mapping[str, object]) -> TwinStack:
+    """A twin by the settings that it was deployed with."""
+    return TwinStack(name, make_plan(load(fabric)))
