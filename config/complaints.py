@@ -89,8 +89,12 @@ def _problem(
             return Problem(field, value, str(context["reason"]), str(context["remedy"]))
         case "extra_forbidden":
             return Problem(field, None, "is not a setting", _nearest(location, model))
-        case "int_type" | "int_parsing" | "int_from_float" | "bool_type":
+        case "int_type" | "int_parsing" | "int_from_float":
             return Problem(field, value, "is not a whole number", "write a whole number")
+        case "bool_type" | "bool_parsing":
+            return Problem(field, value, "is neither true nor false", "write true or false")
+        case "enum":
+            return Problem(field, value, "is none of the choices", f"write {context['expected']}")
         case "greater_than_equal":
             return Problem(field, value, "is too small", f"write {context['ge']} or more")
         case "less_than_equal":

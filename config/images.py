@@ -116,6 +116,12 @@ class OpenWrtImage(Strict):
             *self.extra_packages
         ]
 
+    def having(self, *packages: str) -> OpenWrtImage:
+        """The same image with these packages in it, pinned or not if they are in it already."""
+        there = {package.partition("=")[0] for package in self.packages}
+        more = tuple(package for package in packages if package not in there)
+        return self.model_copy(update={"packages": (*self.packages, *more)})
+
     @property
     def branch(self) -> str:
         """The branch of the release, such as 25.12."""

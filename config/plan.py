@@ -21,6 +21,7 @@ from config.machines import (
     Site,
     lan_network,
 )
+from config.observability import Observability
 from config.schema import Datacentre, Fabric, Substrate, Timers
 from config.sessions import PEERING_PASSWORD, Session, sessions
 from config.settings import Settings
@@ -46,6 +47,7 @@ class Plan:
     node_pods_prefix_length: int
     timers: Timers
     pods_per_node: int
+    observability: Observability
     sites: tuple[Site, ...]
     sessions: Mapping[str, tuple[Session, ...]]
     passwords: Mapping[str, str] = field(repr=False)
@@ -59,6 +61,13 @@ class Plan:
     def nodes(self) -> tuple[Node, ...]:
         """All nodes, datacentre by datacentre."""
         return tuple(node for site in self.sites for node in site.nodes)
+
+    @property
+    def metrics_readers(self) -> tuple[IPv4Network, ...]:
+        """Who may read the routers' metrics: the fabric's own, management, whoever is named."""
+        lans = (site.lan for site in self.sites if not site.lan.subnet_of(self.lans))
+        own = (self.lans, *lans, self.pods)
+        return tuple(dict.fromkeys((*own, *self.management, *self.observability.readers)))
 
 
 def make_plan(settings: Settings) -> Plan:
@@ -84,6 +93,7 @@ def make_plan(settings: Settings) -> Plan:
         node_pods_prefix_length=fabric.node_pods_prefix_length,
         timers=fabric.timers,
         pods_per_node=fabric.twin.pods_per_node,
+        observability=fabric.observability,
         sites=sites,
         sessions=sessions(
             sites, full_mesh_limit=fabric.full_mesh_limit, passwords=passwords.keys()

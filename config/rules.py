@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from config import asns
 from config.addressing import Addressing, positions
 from config.errors import ConfigurationError, Problem
+from config.observability import Discovery, Observability
 from config.pods import most_pods
 from config.schema import Datacentre, Fabric, Substrate
 from config.settings import Settings
@@ -33,6 +34,7 @@ def problems(settings: Settings) -> list[Problem]:
         *_passwords(settings),
         *_pods(fabric),
         *_shared_networks(settings),
+        *_observability(fabric.observability),
     ]
 
 
@@ -199,3 +201,42 @@ def _shared_networks(settings: Settings) -> Iterator[Problem]:
                 f"is not given, and {apart[0]} is on another host than libvirt.uri",
                 f"name the bridge that is the {name} network on each host",
             )
+
+
+def _observability(wanted: Observability) -> Iterator[Problem]:
+    """Settings that would do nothing by themselves, since what they are about is off."""
+    here = "fabric.observability"
+    monitors = wanted.discovery is Discovery.SERVICE_MONITORS
+    if wanted.hubble.ui and not wanted.hubble.relay:
+        yield Problem(
+            f"{here}.hubble.ui", "true", "gets its flows from the relay", "add hubble.relay: true"
+        )
+    if wanted.readers and not wanted.routers:
+        yield Problem(
+            f"{here}.readers", None, "would find nothing to read", "add routers: true, or drop it"
+        )
+    if monitors and not wanted.is_on:
+        yield Problem(
+            f"{here}.discovery",
+            wanted.discovery,
+            "has nothing to discover",
+            "turn on routers, cilium or hubble.metrics, or drop it",
+        )
+    elif monitors and wanted.namespace is None:
+        yield Problem(
+            f"{here}.discovery",
+            wanted.discovery,
+            "needs the namespace that the Prometheus operator watches",
+            "add namespace: monitoring, or whatever it is called",
+        )
+    if wanted.namespace is not None and not wanted.is_on:
+        yield Problem(
+            f"{here}.namespace",
+            wanted.namespace,
+            "would get a dashboard and rules of nothing",
+            "turn on routers, cilium or hubble.metrics, or drop it",
+        )
+    if wanted.labels and wanted.namespace is None:
+        yield Problem(
+            f"{here}.labels", None, "are of objects that are not made", "add namespace, or drop it"
+        )

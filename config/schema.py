@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 
+from config.observability import Observability
 from config.scalars import Asn, DnsLabel, LibvirtUri, Password, Prefix, Seconds, Whole, refusal
 from config.strict import Strict
 
@@ -178,3 +179,4 @@ class Fabric(Strict):
     timers: Timers = Timers()
     full_mesh_limit: Whole = Field(default=6, ge=2)
     twin: Twin = Twin()
+    observability: Observability = Observability()
