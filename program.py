@@ -14,6 +14,7 @@ from config.load import load
 from config.plan import Plan, make_plan
 from config.schema import Substrate
 from config.settings import Settings
+from render import scrape
 from render.artifacts import Artifacts, render
 from render.readme import readme
 
@@ -78,6 +79,7 @@ def export(settings: Settings, plan: Plan, outputs: Mapping[str, object]) -> Non
     pulumi.export("router_ips", {router.name: str(router.router_id) for router in plan.routers})
     pulumi.export("pod_cidrs", {node.name: str(node.pod_cidr) for node in plan.nodes})
     pulumi.export("vips", {})
+    pulumi.export("scrape", scrape.targets(plan, agents="kubeconfig" in outputs))
     pulumi.export("fabric", settings.fabric.model_dump(mode="json", exclude_defaults=True))
     for name, output in outputs.items():
         pulumi.export(name, output)

@@ -14,6 +14,7 @@ from pulumi_kubernetes.helm import v3 as helm
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.api_objects import ApiObjects, Wanted
+from components.monitoring import Monitoring
 from config.libvirt import Cilium
 from config.plan import Plan
 from render.artifacts import Artifacts, SiteArtifacts
@@ -107,13 +108,19 @@ class CiliumBgp(pulumi.ComponentResource):
             )
             for document in args.artifacts.advertisements
         ]
-        self._wait(
+        ready = self._wait(
             "ready",
             [Wanted(path, "Ready") for path in nodes],
             _NODES_SECONDS,
             "Ask the node why: kubectl describe node, cilium status.",
             after=resources,
         )
+        if args.artifacts.monitoring:
+            Monitoring(
+                f"{name}-monitoring",
+                documents=args.artifacts.monitoring,
+                opts=self._inside(ready),
+            )
         self.register_outputs({})
 
     def _inside(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:

@@ -20,6 +20,7 @@ class Service(StrEnum):
     DNSMASQ = "dnsmasq"
     KEEPALIVED = "keepalived"
     BIRD = "bird"
+    UHTTPD = "uhttpd"
 
 
 _BY_FILE = {
@@ -30,8 +31,9 @@ _BY_FILE = {
     "/etc/config/dhcp": Service.DNSMASQ,
     "/etc/config/keepalived": Service.KEEPALIVED,
     "/etc/keepalived/keepalived.conf": Service.KEEPALIVED,
+    "/etc/config/uhttpd": Service.UHTTPD,
 }
-_BY_FOLDER = {"/etc/sysctl.d/": Service.SYSCTL}
+_BY_FOLDER = {"/etc/sysctl.d/": Service.SYSCTL, "/usr/share/underlay/": Service.UHTTPD}
 
 #: What needs no quoting in a shell, a tar archive or a list with a path per line.
 _PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")

@@ -23,6 +23,7 @@ _PROOFS = {
     "bird2": "/usr/sbin/bird",
     "bird2c": "/usr/sbin/birdc",
     "keepalived": "/usr/sbin/keepalived",
+    "uhttpd": "/usr/sbin/uhttpd",
 }
 _PACKAGES = "/root/packages"
 _INSTALL = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from config.machines import Node, Router, Site
 from config.plan import Plan
-from render import bird, cilium, keepalived, kubernetes, openwrt, talos
+from render import bird, cilium, keepalived, kubernetes, metrics, monitoring, openwrt, talos
 from render.documents import Document
 
 
@@ -39,13 +39,17 @@ class SiteArtifacts:
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """Everything: routers and nodes by name, datacentres that have nodes by name, the cluster."""
+    """Everything: routers and nodes by name, datacentres that have nodes by name, the cluster.
+
+    `monitoring` are objects for a Prometheus and a Grafana in it.
+    """
 
     routers: Mapping[str, RouterArtifacts]
     nodes: Mapping[str, NodeArtifacts]
     sites: Mapping[str, SiteArtifacts]
     helm_values: Document
     advertisements: tuple[Document, ...]
+    monitoring: tuple[Document, ...]
 
 
 def render(plan: Plan) -> Artifacts:
@@ -60,6 +64,7 @@ def render(plan: Plan) -> Artifacts:
         sites={site.name: _site(plan, site) for site in plan.sites if site.nodes},
         helm_values=cilium.helm_values(plan),
         advertisements=(cilium.bgp_advertisement(),),
+        monitoring=monitoring.documents(plan),
     )
 
 
@@ -69,10 +74,11 @@ def _router(plan: Plan, site: Site, router: Router) -> RouterArtifacts:
         files={
             bird.CONFIGURATION: bird.bird_conf(plan, site, router),
             "/etc/config/network": openwrt.network(plan, site, router),
-            "/etc/config/firewall": openwrt.firewall(plan.management),
+            "/etc/config/firewall": openwrt.firewall(plan.management) + metrics.firewall(plan),
             "/etc/config/dhcp": openwrt.dhcp(site),
             "/etc/sysctl.d/90-underlay.conf": openwrt.sysctl(),
             **keepalived.files(site, router),
+            **metrics.files(plan, router),
         },
         secret_files={bird.PASSWORDS: passwords} if passwords else {},
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from config.machines import Site
 from config.plan import Plan
+from render import cilium_metrics
 from render.documents import Document
 from render.kubernetes import ZONE_LABEL
 
@@ -69,7 +70,8 @@ def helm_values(plan: Plan) -> Document:
         "enableIPv4Masquerade": False,
         "bgpControlPlane": {"enabled": True, "secretsNamespace": {"name": SECRETS_NAMESPACE}},
         # Its replicas refuse to share a node, and Helm would wait for the second one for ever.
-        "operator": {"replicas": min(2, len(plan.nodes))},
+        "operator": {"replicas": min(2, len(plan.nodes)), **cilium_metrics.operator(plan)},
+        **cilium_metrics.values(plan),
     }
 
 

@@ -8,10 +8,11 @@ import pulumi
 
 from components.backstop import refuse_orphans
 from components.fabric import Fabric, FabricArgs
-from config.libvirt import Cilium
+from config.libvirt import Cilium, Libvirt
 from config.plan import Plan
 from config.settings import Settings
 from images.digests import of_value
+from render import metrics
 from render.artifacts import Artifacts
 from verify.libvirt_converged import LibvirtConverged, LibvirtConvergedArgs
 
@@ -27,7 +28,7 @@ def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, 
             label=f"{pulumi.get_project()}-{pulumi.get_stack()}",
             plan=plan,
             artifacts=artifacts,
-            settings=settings.libvirt,
+            settings=_with_packages(settings),
             hosts={
                 datacentre.name: datacentre.libvirt_uri
                 for datacentre in settings.fabric.datacentres
@@ -90,3 +91,11 @@ def _last_changed(
         told = [[site.cluster_config, site.peer_config] for site in artifacts.sites.values()]
         settings = cilium.model_dump(mode="json")
         yield "cilium", of_value([settings, artifacts.helm_values, told, artifacts.advertisements])
+
+
+def _with_packages(settings: Settings) -> Libvirt:
+    """The routers' image has what their files ask for, whether or not the user thought of it."""
+    if not settings.fabric.observability.routers:
+        return settings.libvirt
+    image = settings.libvirt.openwrt.having(metrics.PACKAGE)
+    return settings.libvirt.model_copy(update={"openwrt": image})

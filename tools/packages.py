@@ -37,11 +37,13 @@ NEEDS = (
     Need("birdc", "bird2", "bird"),
     Need("gobgpd", "gobgpd", "gobgpd"),
     Need("keepalived", "keepalived", "keepalived"),
+    Need("busybox", "busybox-static"),
 )
 
 #: What tests use besides; those that miss one are skipped and say so.
 TEST_NEEDS = (
-    Need("busybox", "busybox-static"),
+    Need("promtool", "prometheus", "prometheus"),
+    Need("prometheus-bird-exporter", "prometheus-bird-exporter", "prometheus-bird-exporter"),
     Need("dropbear", "dropbear-bin"),
     Need("shellcheck", "shellcheck"),
     Need("ssh", "openssh-client"),

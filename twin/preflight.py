@@ -19,6 +19,7 @@ PROGRAMS: Mapping[str, str] = {
     "ip": "iproute2",
     "nft": "nftables",
     "keepalived": "keepalived",
+    "busybox": "busybox-static",
 }
 
 #: A socket's path has at most 107 characters (unix(7)); the longest machine name, `/gobgp.sock`
@@ -103,6 +104,8 @@ def _programs(plan: Plan, machine: Machine) -> Iterator[str]:
     needed = dict(PROGRAMS)
     if not any(site.has_shared_gateway for site in plan.sites):
         del needed["keepalived"]
+    if not plan.observability.routers:
+        del needed["busybox"]
     missing = [p for p in needed if shutil.which(p, path=machine.search_path) is None]
     if missing:
         packages = " ".join(sorted({needed[program] for program in missing}))

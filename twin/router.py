@@ -10,7 +10,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from os import kill
 from pathlib import Path
 
-from twin import birdc, daemons, firewall, uci
+from render import metrics
+from twin import birdc, daemons, firewall, uci, web
 from twin.machine import (
     Nic,
     apply_network,
@@ -33,6 +34,7 @@ FIREWALL_FILE = "/etc/config/firewall"
 SYSCTL_FILE = "/etc/sysctl.d/90-underlay.conf"
 BIRD_FILE = "/etc/bird.conf"
 KEEPALIVED_FILE = "/etc/keepalived/keepalived.conf"
+UHTTPD_FILE = web.CONFIGURATION
 
 _BIRD_LIMIT_SECONDS = 10
 
@@ -75,6 +77,12 @@ class Router:
         changed = self._write_files()
         self._run_bird(is_new=is_new, is_changed=bool(changed & {BIRD_FILE, *self.secret_files}))
         self._run_keepalived(is_changed=KEEPALIVED_FILE in changed)
+        web.run(
+            self.place,
+            self.files.get(web.CONFIGURATION),
+            {_SOCKET_OF_SCRIPTS: str(self.control_socket)},
+            is_other=web.CONFIGURATION in changed,
+        )
 
     def drift(self) -> list[str]:
         """What is not as the files say. Empty for a healthy router."""
@@ -86,7 +94,8 @@ class Router:
         found += [f"{path} changed" for path in self._changed_files()]
         if self._lost_rules():
             found.append("firewall changed")
-        expected = ["bird", *(["keepalived"] if KEEPALIVED_FILE in self.files else [])]
+        optional = {KEEPALIVED_FILE: "keepalived", web.CONFIGURATION: web.PROGRAM}
+        expected = ["bird", *(optional[path] for path in optional if path in self.files)]
         found += [
             f"{program} is not running"
             for program in expected
@@ -139,9 +148,13 @@ class Router:
         for path in stale:
             (self.place.folder / path.lstrip("/")).unlink(missing_ok=True)
         for path in changed - {BIRD_FILE}:
-            mode = 0o600 if path in self.secret_files else 0o644
-            write_file(self.place.folder, path, self._all_files()[path], mode=mode)
+            write_file(self.place.folder, path, self._all_files()[path], mode=self._mode(path))
         return changed
+
+    def _mode(self, path: str) -> int:
+        if path in self.secret_files:
+            return 0o600
+        return 0o755 if web.is_script(path) else 0o644
 
     def _changed_files(self) -> list[str]:
         return [
@@ -223,7 +236,10 @@ class Router:
 
 
 _RULES_RECORD = "nft-ruleset"
-_OPTIONAL = (KEEPALIVED_FILE, "/etc/bird-passwords.conf")
+_OPTIONAL = (KEEPALIVED_FILE, "/etc/bird-passwords.conf", metrics.SERVER, metrics.SCRIPT)
+
+#: By what scripts find a BIRD that is not where OpenWrt's is.
+_SOCKET_OF_SCRIPTS = "UNDERLAY_BIRD_SOCKET"
 
 
 def control_socket(place: Place) -> Path:

@@ -14,6 +14,7 @@ import pulumi_kubernetes as kubernetes
 import pulumi_libvirt as libvirt
 import pulumiverse_talos as talos
 from pulumi import _types
+from pulumi_kubernetes.core.v1.ConfigMap import ConfigMapInitArgs
 from pulumi_kubernetes.core.v1.NodePatch import NodePatchArgs
 from pulumi_kubernetes.core.v1.Secret import SecretInitArgs
 from pulumi_kubernetes.helm.v3 import ReleaseArgs
@@ -30,6 +31,7 @@ RESOURCES: Mapping[str, type] = {
     "talos:machine/bootstrap:Bootstrap": talos.machine.BootstrapArgs,
     "talos:cluster/kubeconfig:Kubeconfig": talos.cluster.KubeconfigArgs,
     "pulumi:providers:talos": talos.ProviderArgs,
+    "kubernetes:core/v1:ConfigMap": ConfigMapInitArgs,
     "kubernetes:core/v1:NodePatch": NodePatchArgs,
     "kubernetes:core/v1:Secret": SecretInitArgs,
     "kubernetes:helm.sh/v3:Release": ReleaseArgs,
@@ -54,7 +56,7 @@ FUNCTIONS: Mapping[str, Mapping[str, type | None]] = {
 _CUSTOM_KEYS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 #: What the engine itself adds to a provider's inputs.
 _ENGINES_OWN = frozenset({"version", "pluginDownloadURL"})
-_CUSTOM = "kubernetes:cilium.io/"
+_CUSTOM = ("kubernetes:cilium.io/", "kubernetes:monitoring.coreos.com/")
 
 
 def problems(token: str, inputs: Mapping[str, object]) -> list[str]:

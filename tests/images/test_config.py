@@ -60,3 +60,9 @@ def test_local_files() -> None:
     image = OpenWrtImage.model_validate({"kernel": "/k", "root": "r.img.gz", "initrd": "i"})
     assert (image.kernel, image.root, image.initrd) == (Path("/k"), Path("r.img.gz"), Path("i"))
     assert TalosImage.model_validate({"boot": "iso", "iso": "/talos.iso"}).iso == Path("/talos.iso")
+
+
+def test_packages_that_files_need_are_added_to_those_of_the_user_once() -> None:
+    image = OpenWrtImage(packages=("bird2", "uhttpd=2025.1"))
+    assert image.having("uhttpd", "curl").packages == ("bird2", "uhttpd=2025.1", "curl")
+    assert image.having("uhttpd") == image

@@ -67,8 +67,9 @@ def test_without_root_one_message_names_commands_packages_and_remedy(
     with pytest.raises(ToolError) as error:
         packages.ensure(replace(host, root=False), progress)
     assert str(error.value) == (
-        "missing on this machine: nft, bird, birdc, gobgpd, keepalived. Install with: "
-        "sudo apt-get install --no-install-recommends nftables bird2 gobgpd keepalived"
+        "missing on this machine: nft, bird, birdc, gobgpd, keepalived, busybox. "
+        "Install with: sudo apt-get install --no-install-recommends "
+        "nftables bird2 gobgpd keepalived busybox-static"
     )
 
 
@@ -86,7 +87,7 @@ def test_root_gets_what_is_missing_and_nothing_more(
     executable(tmp_path / "bin/ip", "")
     packages.ensure(host, progress, [Need("python3 -m venv", "python3-venv")])
     (call,) = calls(tmp_path)
-    assert call.endswith("nftables bird2 gobgpd keepalived python3-venv")
+    assert call.endswith("nftables bird2 gobgpd keepalived busybox-static python3-venv")
     assert "--no-install-recommends" in call
 
 
@@ -96,7 +97,7 @@ def test_package_lists_are_fetched_when_an_installation_fails_without(
     first = f"[ ! -f {tmp_path}/calls ] && echo first >> {tmp_path}/calls && exit 100"
     apt(first)
     packages.ensure(host, progress)
-    assert [call.split()[-1] for call in calls(tmp_path)] == ["first", "update", "keepalived"]
+    assert [call.split()[-1] for call in calls(tmp_path)] == ["first", "update", "busybox-static"]
 
 
 def test_a_failed_installation_is_one_error_and_leaves_no_policy(
@@ -183,5 +184,5 @@ def _verdict(policy: Path, *arguments: str) -> int:
 
 
 def test_what_tests_use_is_only_asked_for_where_it_can_be_installed(host: Host) -> None:
-    assert {need.command for need in packages.missing_for_tests(host)} >= {"busybox", "dropbear"}
+    assert {need.command for need in packages.missing_for_tests(host)} >= {"promtool", "dropbear"}
     assert packages.missing_for_tests(replace(host, root=False)) == []

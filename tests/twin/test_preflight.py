@@ -77,6 +77,17 @@ def test_keepalived_is_asked_for_only_where_routers_share_a_gateway(
     ]
 
 
+def test_busybox_is_asked_for_only_where_routers_have_metrics(
+    able: Machine, tmp_path: Path
+) -> None:
+    (tmp_path / "busybox").unlink()
+    assert findings(planned(), "twin", able) == []
+    with_metrics = make_plan(load({"observability": {"routers": True}}))
+    assert findings(with_metrics, "twin", able) == [
+        "busybox not found: apt-get install busybox-static"
+    ]
+
+
 def test_a_stacks_name_that_leaves_no_room_for_sockets_is_refused(able: Machine) -> None:
     assert findings(planned(), "s" * 30, able) == []
     assert findings(planned(), "s" * 31, able) == [

@@ -1,0 +1,68 @@
+"""A router's metrics: the script that asks BIRD, and the web server that runs it.
+
+OpenWrt has no bird_exporter, and what its own exporter runs is Lua, which nothing else here needs.
+So it is a CGI script for the shell and awk that every router has, and OpenWrt's uhttpd runs it.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from config.machines import Router
+from config.observability import ROUTER_PORT
+from config.plan import Plan
+from render.templating import fill
+
+#: The package of OpenWrt that the metrics need.
+PACKAGE = "uhttpd"
+
+SERVER = "/etc/config/uhttpd"
+_HOME = "/usr/share/underlay"
+_CGI_PREFIX = "/cgi-bin"
+
+#: The firewall's zones whose policy lets everybody in.
+_OPEN_ZONES = ("lan", "peering")
+
+#: Where a router is asked for its metrics. uhttpd takes an interpreter by the name's ending alone,
+#: and then the file need not be executable (uhttpd, option `interpreter`).
+PATH = f"{_CGI_PREFIX}/metrics.sh"
+SCRIPT = f"{_HOME}{PATH}"
+
+
+def files(plan: Plan, router: Router) -> dict[str, str]:
+    """The script and the web server's configuration, where routers have metrics."""
+    if not plan.observability.routers:
+        return {}
+    return {
+        SCRIPT: fill("metrics.sh.j2", planned=planned_routes(plan)),
+        SERVER: fill(
+            "uhttpd.j2",
+            address=router.lan.address.ip,
+            port=ROUTER_PORT,
+            home=_HOME,
+            cgi_prefix=_CGI_PREFIX,
+        ),
+    }
+
+
+def firewall(plan: Plan) -> str:
+    """What follows in `/etc/config/firewall`: who may read them, and that nobody else inside may.
+
+    From the WAN come only those that are named: an address of the fabric's own would be forged.
+    """
+    if not plan.observability.routers:
+        return ""
+    inside = dict.fromkeys(_OPEN_ZONES, plan.metrics_readers)
+    outside = {"wan": plan.observability.readers} if plan.observability.readers else {}
+    return fill(
+        "firewall-metrics.j2", allowed=inside | outside, open_zones=_OPEN_ZONES, port=ROUTER_PORT
+    )
+
+
+def planned_routes(plan: Plan) -> tuple[IPv4Network, ...]:
+    """What every router has a route to as long as all is well: LANs and the nodes' pods."""
+    return tuple(
+        network
+        for site in plan.sites
+        for network in (site.lan, *(node.pod_cidr for node in site.nodes))
+    )
