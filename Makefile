@@ -2,6 +2,7 @@
 # `python3 -m tools path` prints.
 
 STACK  ?= twin
+INTO   ?= build/observability/$(STACK)
 PYTHON ?= python3
 
 STATE := $(or $(filter /%,$(XDG_STATE_HOME)),$(HOME)/.local/state)/underlay
@@ -29,7 +30,7 @@ HERE = PATH="$$($(PYTHON) -m tools path):$$PATH:/usr/sbin:/sbin" &&
 STACK_HERE = $(HERE) pulumi stack select --create $(STACK) && \
              python3 -m tools mend --stack $(STACK) $(REPEATABLE) &&
 
-.PHONY: up preview down verify test lint bench lock tools dev state
+.PHONY: up preview down verify observability test lint bench lock tools dev state
 .DEFAULT_GOAL := up
 
 up: tools state ## the stack, then what it does
@@ -44,6 +45,9 @@ down: tools state ## nothing left of the stack but its configuration
 
 verify: tools state ## observed against planned
 	@$(HERE) $(RUN) python -m verify --stack $(STACK)
+
+observability: tools state ## targets, alert rules and a dashboard, as files
+	@$(HERE) python -m observability --stack $(STACK) --into $(INTO)
 
 bench: dev state
 	@$(HERE) $(RUN) python -m bench

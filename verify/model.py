@@ -81,6 +81,7 @@ class Check(StrEnum):
     SOURCE = "source"
     WAN = "wan"
     REACHED = "reached"
+    METRICS = "metrics"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ _COLUMNS = (
     (Check.SOURCE, "as itself"),
     (Check.WAN, "WAN by NAT"),
     (Check.REACHED, "from here"),
+    (Check.METRICS, "scrape"),
 )
+
+_OF_SOME = frozenset({Check.REACHED, Check.METRICS})
 
 #: Findings are listed up to here; a fabric that is down has thousands, and the first ones tell.
 _MOST_FINDINGS = 40
@@ -55,9 +58,9 @@ def show(report: Report, console: Console) -> None:
 
 
 def _columns(report: Report) -> Sequence[tuple[Check, str]]:
-    """What a substrate has besides the others is a column of its reports alone."""
-    has_reached = any(Check.REACHED in counts for counts in report.checked.values())
-    return [column for column in _COLUMNS if has_reached or column[0] is not Check.REACHED]
+    """What a stack has besides the others is a column of its reports alone."""
+    checked = {check for counts in report.checked.values() for check in counts}
+    return [column for column in _COLUMNS if column[0] in checked or column[0] not in _OF_SOME]
 
 
 def _cells(report: Report, machine: str, checks: Sequence[Check]) -> Sequence[Text]:

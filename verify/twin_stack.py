@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from config.load import load
 from config.plan import Plan, make_plan
-from verify import probes, reach
+from verify import metrics, probes, reach
 from verify.compare import all_differences
 from verify.expectations import expectations
 from verify.model import Expected, Kind, Sight
@@ -42,9 +42,12 @@ class TwinStack:
         expected = expectations(self.plan)
         findings = list(all_differences(expected.values(), self.look(expected.values())))
         findings += reach.findings(self.plan, reach.probe(self.name, self.plan))
+        findings += metrics.findings(self.name, self.plan)
         checked = to_see(expected.values())
         for node, counts in reach.counts(self.plan).items():
             checked[node] |= counts
+        for router, counts in metrics.counts(self.plan).items():
+            checked[router] |= counts
         return Report(
             stack=self.name,
             checked=checked,

@@ -63,3 +63,22 @@ def test_what_is_not_well_is_red_and_the_rest_green() -> None:
     (router,) = (line for line in console.export_text(styles=True).splitlines() if "13/14" in line)
     assert re.search(r"\x1b\[32m +3/3\x1b", router)
     assert re.search(r"\x1b\[31m +13/14\x1b", router)
+
+
+def test_metrics_have_a_column_where_there_are_any() -> None:
+    machines = {
+        "dc1-router1": {Check.SESSIONS: 3, Check.ROUTES: 14},
+        "dc1-controlplane1": dict.fromkeys(
+            (Check.SESSIONS, Check.ROUTES, Check.PODS, Check.SOURCE, Check.WAN), 3
+        ),
+    }
+    assert "scrape" not in _shown(machines)
+    machines["dc1-router1"][Check.METRICS] = 4
+    text = _shown(machines)
+    assert re.search(r"dc1-router1 .*4/4 │ *$", text, re.MULTILINE)
+
+
+def _shown(machines: dict[str, dict[Check, int]]) -> str:
+    written = io.StringIO()
+    show(Report("twin", machines, frozenset(), ()), Console(file=written, width=100))
+    return written.getvalue()

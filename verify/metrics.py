@@ -1,0 +1,111 @@
+"""Reads the routers' metrics as a Prometheus would, and compares them with BIRD's own word.
+
+They are read from a node, through its LAN and the routers between: so a firewall in the way is
+found as well.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address
+
+from config.machines import Router
+from config.observability import ROUTER_PORT
+from config.plan import Plan
+from render import metrics
+from render.bird import session_name
+from twin import birdc, namespaces
+from twin.place import Place
+from twin.router import control_socket
+from verify.compare import ESTABLISHED
+from verify.model import Check, Finding
+
+_LIMIT_SECONDS = 10.0
+
+#: `bird_protocol_up` of a BGP session, with its name and its value.
+_UP = re.compile(r'bird_protocol_up\{name="([^"]+)",proto="BGP",.*\} ([01])')
+
+
+def expected(plan: Plan) -> Mapping[str, Mapping[IPv4Address, str]]:
+    """The sessions that each router's metrics must have, by neighbor; no router where it is off."""
+    if not plan.observability.routers:
+        return {}
+    return {
+        router.name: {
+            session.neighbor: session_name(session) for session in plan.sessions[router.name]
+        }
+        for router in plan.routers
+    }
+
+
+def counts(plan: Plan) -> dict[str, dict[Check, int]]:
+    """How much is checked of each router: that it answers, and each session."""
+    return {
+        router: {Check.METRICS: 1 + len(sessions)} for router, sessions in expected(plan).items()
+    }
+
+
+def findings(stack: str, plan: Plan) -> list[Finding]:
+    """What is wrong with the metrics of each router that should have them."""
+    wanted = expected(plan)
+    reader = Place(stack, plan.nodes[0].name)
+    return [
+        Finding(router.name, Check.METRICS, message)
+        for router in plan.routers
+        if router.name in wanted
+        for message in _of_router(stack, reader, router, wanted[router.name])
+    ]
+
+
+def scrape(reader: Place, address: IPv4Address) -> str:
+    """A router's metrics, as the machine of that place gets them. Raises `OSError`."""
+    connection = http.client.HTTPConnection(str(address), ROUTER_PORT, timeout=_LIMIT_SECONDS)
+    with namespaces.inside(reader.namespace):
+        try:
+            connection.request("GET", metrics.PATH)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        except http.client.HTTPException as error:
+            raise OSError(f"no HTTP: {error!r}") from error
+        finally:
+            connection.close()
+    if answer.status != http.HTTPStatus.OK:
+        raise OSError(f"status {answer.status}")
+    return text
+
+
+def ups(text: str) -> dict[str, bool]:
+    """Whether each BGP session is up, by its name, as metrics have it."""
+    lines = (_UP.fullmatch(line) for line in text.splitlines())
+    return {found[1]: found[2] == "1" for found in lines if found}
+
+
+def _of_router(
+    stack: str, reader: Place, router: Router, wanted: Mapping[IPv4Address, str]
+) -> Iterator[str]:
+    where = f"{router.lan.address.ip}:{ROUTER_PORT}"
+    try:
+        text = scrape(reader, router.lan.address.ip)
+    except OSError as error:
+        yield f"no metrics at {where}, asked from {reader.machine}: {error}"
+        return
+    try:
+        states = birdc.sessions(control_socket(Place(stack, router.name)))
+    except birdc.BirdError:
+        states = {}
+    yield from disagreements(ups(text), states, wanted.items())
+
+
+def disagreements(
+    told: Mapping[str, bool], states: Mapping[str, str], wanted: Iterable[tuple[IPv4Address, str]]
+) -> Iterator[str]:
+    """Where what metrics tell of sessions is not what BIRD says of them."""
+    for neighbor, name in wanted:
+        state = states.get(str(neighbor), "not there")
+        if name not in told:
+            yield f"the metrics have no session {name}"
+        elif told[name] != (state == ESTABLISHED):
+            by_metrics = "up" if told[name] else "down"
+            yield f"by the metrics {name} is {by_metrics}, by BIRD it is {state}"
