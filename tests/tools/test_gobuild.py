@@ -1,6 +1,6 @@
 import json
-import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,7 +73,48 @@ def test_the_users_build_settings_do_not_change_the_outcome(env: dict[str, str])
     assert (ours["GOFLAGS"], ours["CGO_ENABLED"], ours["GOWORK"]) == ("-mod=readonly", "0", "off")
 
 
-def test_the_oldest_go_named_is_the_one_the_modules_ask_for() -> None:
-    asked = re.search(r"^go (\d+\.\d+)", (gobuild.MODULES / "cli/go.mod").read_text(), re.M)
-    assert asked
-    assert asked[1] == gobuild.OLDEST_GO
+def own(tmp_path: Path) -> gobuild.Program:
+    source = tmp_path / "source"
+    source.mkdir(exist_ok=True)
+    (source / "go.mod").write_text("module x\n\ngo 1.26.5\n")
+    return gobuild.Program("judge", source, "judges", "the judge", 60)
+
+
+def test_a_program_of_our_own_is_built_once_however_many_ask_for_it(
+    tmp_path: Path, env: dict[str, str], executable: Executable
+) -> None:
+    calls = tmp_path / "calls"
+    executable(tmp_path / "go/go", GO.format(calls=calls, sdk=""))
+    program = own(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: program.built(env), range(4)))
+    assert [path.read_text() for path in found] == ["built\n"]
+    (call,) = calls.read_text().splitlines()
+    assert call.startswith(f"{program.source} 0 -mod=readonly build -trimpath ")
+
+
+def test_changed_sources_are_built_anew(
+    tmp_path: Path, env: dict[str, str], executable: Executable
+) -> None:
+    executable(tmp_path / "go/go", GO.format(calls=tmp_path / "calls", sdk=""))
+    program = own(tmp_path)
+    first = program.built(env)
+    (program.source / "main.go").write_text("package main // changed")
+    assert program.built(env) != first
+
+
+def test_a_failed_build_of_our_own_leaves_no_program(
+    tmp_path: Path, env: dict[str, str], executable: Executable
+) -> None:
+    executable(tmp_path / "go/go", "echo undefined: thing; exit 1")
+    with pytest.raises(ToolError, match=r"building the judge failed(.|\n)*undefined: thing"):
+        own(tmp_path).built(env)
+    assert not list((tmp_path / "cache").rglob("judge"))
+
+
+def test_without_go_the_message_says_what_the_module_asks_for(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda command, path: None)
+    with pytest.raises(ToolError, match=r"the judge is built with Go.* install Go 1\.26 or newer"):
+        own(tmp_path).built(env)
