@@ -30,7 +30,7 @@ HERE = PATH="$$($(PYTHON) -m tools path):$$PATH:/usr/sbin:/sbin" &&
 STACK_HERE = $(HERE) pulumi stack select --create $(STACK) && \
              python3 -m tools mend --stack $(STACK) $(REPEATABLE) &&
 
-.PHONY: up preview down verify observability test lint bench lock tools dev state
+.PHONY: up preview down doctor verify observability test lint bench lock tools dev state
 .DEFAULT_GOAL := up
 
 up: tools state ## the stack, then what it does
@@ -48,6 +48,9 @@ verify: tools state ## observed against planned
 
 observability: tools state ## targets, alert rules and a dashboard, as files
 	@$(HERE) python -m observability --stack $(STACK) --into $(INTO)
+
+doctor: tools ## what the machine lacks for the stack; nothing is begun
+	@$(HERE) $(RUN) python -m doctor --stack $(STACK)
 
 bench: dev state
 	@$(HERE) $(RUN) python -m bench

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_LIBVIRT_URI = re.compile(r"qemu(\+[a-z0-9]+)?://[^\s]*/(system|session)(\?\S*)?")
+# The transports that libvirt's plugin knows (terraform-provider-libvirt, connection_uri.go).
+_LIBVIRT_URI = re.compile(r"qemu(\+(unix|ssh|tcp|tls))?://[^\s]*/(system|session)(\?\S*)?")
 
 #: A datacentre's name begins the names of its machines, which are DNS labels of at most 63
 #: characters (RFC 1123, section 2.1); `-controlplane1` and the twin's `-pod100` must still fit.
@@ -98,6 +99,9 @@ def _libvirt_uri(value: str) -> str:
             "is no URI of libvirt's QEMU driver",
             "write qemu:///system, or qemu+ssh://user@host/system for another machine",
         )
+    if value.startswith("qemu+ssh://") and "@" not in value:
+        # The plugin's ssh.go asks neither ~/.ssh/config nor the system for one.
+        raise refusal("names no user", "write qemu+ssh://root@host/system, or who it is there")
     return value
 
 

@@ -67,13 +67,7 @@ def unpack(stored: Stored, what: str) -> Stored:
 
 def adopt(path: Path, sha256: str | None, what: str) -> Stored:
     """A copy of a local file under its content's name, so that a later edit shows as a change."""
-    found = of_local(path, what)
-    if sha256 not in (None, found):
-        raise ImageError(
-            f"{what} {path} has SHA-256 {found}, but its pin says {sha256}: correct the pin, or "
-            "put the right file there"
-        )
-    key = digests.of_value(["adopt", path.name, found])
+    key = digests.of_value(["adopt", path.name, pinned(path, sha256, what)])
 
     def make() -> Stored:
         draft = cache.folder("partial") / key
@@ -87,6 +81,17 @@ def adopt(path: Path, sha256: str | None, what: str) -> Stored:
         return keep(draft, path.name, digests.of_file(draft))
 
     return once(key, what, make)
+
+
+def pinned(path: Path, sha256: str | None, what: str) -> str:
+    """The SHA-256 of a local file, which must be the pin's if there is one."""
+    found = of_local(path, what)
+    if sha256 not in (None, found):
+        raise ImageError(
+            f"{what} {path} has SHA-256 {found}, but its pin says {sha256}: correct the pin, or "
+            "put the right file there"
+        )
+    return found
 
 
 def of_local(path: Path, what: str) -> str:

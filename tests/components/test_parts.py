@@ -129,7 +129,7 @@ def test_the_program_that_libvirts_plugin_calls_is_looked_for(
 def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "sock"))
-    with pytest.raises(reachable.UnreachableError, match="start libvirtd"):
+    with pytest.raises(reachable.UnreachableError, match="start libvirt"):
         reachable.check(f"qemu:///system?socket={tmp_path}/sock", "qemu")
 
 

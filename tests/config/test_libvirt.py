@@ -20,6 +20,8 @@ def refused(libvirt: dict[str, object], fabric: dict[str, object] | None = None)
     ("libvirt", "complaint"),
     [
         ({"uri": "xen:///system"}, "libvirt.uri xen:///system is no URI of libvirt's QEMU driver"),
+        ({"uri": "qemu+libssh2://a@b/system"}, "is no URI of libvirt's QEMU driver: write qemu:"),
+        ({"uri": "qemu+ssh://fra/system"}, "qemu+ssh://fra/system names no user: write qemu+ssh:"),
         ({"pool": "vms"}, "libvirt.pool vms is no absolute path: write a folder"),
         ({"pool": "/"}, "libvirt.pool / is no absolute path"),
         ({"wan": {"bridge": "a bridge"}}, "libvirt.wan.bridge a bridge is no name of an interface"),

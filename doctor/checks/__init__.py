@@ -1,0 +1,1 @@
+"""One thing that is looked at, a file each."""

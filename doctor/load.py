@@ -1,0 +1,98 @@
+"""What a stack asks of each libvirt host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from config.libvirt import DomainType, Libvirt, NodeSize
+from config.machines import Role, Site
+from config.plan import Plan
+from config.settings import Settings
+
+_MEBIBYTES_PER_GIBIBYTE = 1024
+
+#: The root of OpenWrt x86/64 (104 MiB, include/image-commands.mk) and its kernel.
+ROUTER_MEBIBYTES = 112
+#: The kernel and the initramfs of Talos, rounded up; an ISO has both.
+TALOS_MEBIBYTES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A range that the host is to have a route to. `setting` is where it is chosen."""
+
+    setting: str
+    prefix: IPv4Network
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The machines, disks and networks of a stack on one host. Sizes are in MiB.
+
+    `images` is written at once; `disks` is what they grow to at most. `gateway` and `networks` are
+    of the WAN that libvirt makes there; without one, `networks` is empty.
+    """
+
+    uri: str
+    type: DomainType
+    pool: str
+    machines: int
+    memory: int
+    images: int
+    disks: int
+    bridges: tuple[str, ...]
+    gateway: IPv4Address
+    networks: tuple[Network, ...]
+
+
+def loads(settings: Settings, plan: Plan) -> list[Load]:
+    """The load of each host, the one that has the shared networks first."""
+    libvirt = settings.libvirt
+    sites: dict[str, list[Site]] = {libvirt.uri: []}
+    uris = {d.name: d.libvirt_uri or libvirt.uri for d in settings.fabric.datacentres}
+    for site in plan.sites:
+        sites.setdefault(uris[site.name], []).append(site)
+    return [_load(libvirt, plan, uri, there) for uri, there in sites.items()]
+
+
+def _load(libvirt: Libvirt, plan: Plan, uri: str, sites: Sequence[Site]) -> Load:
+    routers = sum(len(site.routers) for site in sites)
+    sizes = [
+        libvirt.controlplane if node.role is Role.CONTROLPLANE else libvirt.worker
+        for site in sites
+        for node in site.nodes
+        if libvirt.cluster
+    ]
+    root = libvirt.openwrt.root_size_mb or ROUTER_MEBIBYTES
+    images = routers * root + (TALOS_MEBIBYTES if libvirt.cluster else 0)
+    makes_wan = uri == libvirt.uri and libvirt.wan.bridge is None
+    return Load(
+        uri=uri,
+        type=libvirt.type,
+        pool=libvirt.pool,
+        machines=routers + len(sizes),
+        memory=routers * libvirt.router.memory + sum(size.memory for size in sizes),
+        images=images,
+        disks=images + _disks(sizes),
+        bridges=tuple(b for b in (libvirt.wan.bridge, libvirt.peering.bridge) if b),
+        gateway=plan.wan_gateway.ip,
+        networks=tuple(_networks(plan)) if makes_wan else (),
+    )
+
+
+def _disks(sizes: Sequence[NodeSize]) -> int:
+    return sum(size.disk * _MEBIBYTES_PER_GIBIBYTE for size in sizes)
+
+
+def _networks(plan: Plan) -> list[Network]:
+    """What libvirt's WAN makes routes to: see `components.fabric_networks`."""
+    return [
+        Network("fabric.wan", plan.wan),
+        Network("fabric.lans", plan.lans),
+        Network("fabric.pods", plan.pods),
+        Network("fabric.vips", plan.vips),
+        *(Network(f"the LAN of {site.name}", site.lan) for site in plan.sites),
+        *(Network(f"the pods of {site.name}", site.pods) for site in plan.sites),
+    ]
