@@ -16,10 +16,11 @@ from rich.console import Console
 from bench.machine import facts, load_average
 from bench.section import BenchError, Options, Section
 from bench.show import show, show_facts
-from bench.suites import growth, plan, preview, up, verify
+from bench.suites import growth, libvirt, plan, preview, up, verify
 
 SUITES: Mapping[str, Callable[[Options], Section]] = {
     "preview": preview.run,
+    "libvirt": libvirt.run,
     "up": up.run,
     "growth": growth.run,
     "plan": plan.run,

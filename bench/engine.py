@@ -13,11 +13,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.process import Taken, run
 from bench.section import BenchError
+from tests.engine_libvirt import plugins
 from twin.place import release_stack
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -60,6 +61,14 @@ class Stack:
         """Any command of the engine on this stack."""
         return self._run("pulumi", command, *options, "--stack", self.name, "--non-interactive")
 
+    def said(self) -> str:
+        """What the last command printed."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def _log(self) -> Path:
+        return self.folder.parent / f"{self.name}.log"
+
     def state_bytes(self) -> int:
         """The size of the state's file."""
         backend = self.folder.parent / "state" / ".pulumi" / "stacks"
@@ -70,7 +79,7 @@ class Stack:
             command,
             folder=self.folder,
             environment=self.environment,
-            log=self.folder.parent / f"{self.name}.log",
+            log=self._log,
             limit_seconds=_LIMIT_SECONDS,
         )
 
@@ -97,17 +106,37 @@ class Workshop:
     @contextmanager
     def twin(self, fabric: Mapping[str, object]) -> Iterator[Stack]:
         """A stack of the program with this fabric. Whatever it made is removed at the end."""
-        folder = self._root / "underlay"
-        if not folder.exists():
-            self._project(folder, "underlay")
-            for found in (path for pattern in _PROGRAM for path in CHECKOUT.glob(pattern)):
-                (folder / found.name).symlink_to(found)
-        stack = self._stack(folder, {"underlay:fabric": fabric})
+        stack = self._stack(self._program(), {"underlay:fabric": fabric})
         try:
             stack.pulumi("stack", "init")
             yield stack
         finally:
             release_stack(stack.name)
+
+    def libvirt(self, config: Mapping[str, object]) -> Stack:
+        """A stack of the program with this configuration, to be previewed and not to be brought up.
+
+        Libvirt's plugin is the real one, the others are the tests' stand-ins.
+        """
+        bin_ = self._root / "bin"
+        bin_.mkdir(exist_ok=True)
+        plugins.put(bin_, has_libvirt=True)
+        path = os.pathsep.join((str(bin_), self._environment["PATH"]))
+        stack = self._stack(self._program(), config)
+        stack = replace(
+            stack, environment={**self._environment, "PATH": path, "PYTHONPATH": str(CHECKOUT)}
+        )
+        stack.pulumi("stack", "init")
+        return stack
+
+    def _program(self) -> Path:
+        """The project of this checkout's program."""
+        folder = self._root / "underlay"
+        if not folder.exists():
+            self._project(folder, "underlay")
+            for found in (path for pattern in _PROGRAM for path in CHECKOUT.glob(pattern)):
+                (folder / found.name).symlink_to(found)
+        return folder
 
     def empty(self) -> Stack:
         """A stack of a program without a line."""

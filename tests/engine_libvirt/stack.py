@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from pathlib import Path
 import yaml
 
 from tests.components.stacks import Written
-from tests.engine_libvirt.standin import KUBECONFIG, VERSIONS
-from tools import plugins
+from tests.engine_libvirt import plugins
+from tests.engine_libvirt.standin import KUBECONFIG
 from tools.cli import PROJECT, search_path
 
 _LIMIT_SECONDS = 200
@@ -68,18 +67,9 @@ class Stack:
 
     @property
     def _bin(self) -> Path:
-        """Plugins are found on PATH. The real one is linked to, the others are this package's."""
+        """Plugins are found on PATH."""
         path = self._made("bin")
-        for package in VERSIONS:
-            plugin = path / f"pulumi-resource-{package}"
-            if plugin.exists():
-                continue
-            if package == "libvirt" and self.has_libvirt:
-                plugin.symlink_to(plugins.libvirt())
-                continue
-            command = f"exec {sys.executable} -m {__package__}.standin {package}"
-            plugin.write_text(f"#!/bin/sh\n{command}\n")
-            plugin.chmod(0o755)
+        plugins.put(path, has_libvirt=self.has_libvirt)
         return path
 
     @property
