@@ -48,6 +48,7 @@ class Host:
     has_virtualisation: bool
     is_virtual: bool
     has_qemu: bool
+    has_dnsmasq: bool
     qemu_user: str
     memory_total: int
     memory_available: int
@@ -76,6 +77,7 @@ def parse(machine: str, output: str) -> Host:
         has_virtualisation="virtualisation" in found,
         is_virtual="is_virtual" in found,
         has_qemu="qemu" in found,
+        has_dnsmasq="dnsmasq" in found,
         qemu_user=_qemu_user(found)[0],
         memory_total=int(one("memory_total")) // 1024,
         memory_available=int(one("memory_available")) // 1024,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from config.plan import Plan
 from config.settings import Settings
-from doctor.checks import bridges, daemon, disk, engine, images, kvm, memory, programs, routes
+from doctor.checks import daemon, disk, engine, images, kvm, memory, networks, programs, routes
 from doctor.finding import Check, Finding
 from doctor.load import Load, loads
 from doctor.look import UnseenError, can_look, look
@@ -41,5 +41,5 @@ def of_host(load: Load) -> Iterator[Check]:
         text = f"{load.uri}: {to.machine} cannot be looked at by SSH: {error}"
         yield Check(f"login on {to.machine}", "", (Finding(text),))
         return
-    for judge in (kvm, memory, disk, bridges, routes):
+    for judge in (kvm, memory, disk, networks, routes):
         yield judge.check(host, load)

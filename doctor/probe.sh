@@ -14,6 +14,7 @@ named=$(sed -n 's/^ *user *= *"\(.*\)".*/\1/p' /etc/libvirt/qemu.conf 2>/dev/nul
 for user in $named libvirt-qemu qemu; do
   groups=$(id -Gn "$user" 2>/dev/null) && say qemu_user "$user $groups" && break
 done
+have dnsmasq && say dnsmasq yes
 have qemu-system-x86_64 || [ -x /usr/libexec/qemu-kvm ] && say qemu yes
 
 say memory_total "$(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo)"

@@ -29,6 +29,7 @@ def able(**changes: Any) -> Host:  # noqa: ANN401
         has_virtualisation=True,
         is_virtual=False,
         has_qemu=True,
+        has_dnsmasq=True,
         qemu_user="libvirt-qemu",
         memory_total=16000,
         memory_available=12000,

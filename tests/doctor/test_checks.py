@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor.checks import bridges, daemon, disk, engine, kvm, memory, routes
+from doctor.checks import daemon, disk, engine, kvm, memory, networks, routes
 from doctor.finding import Check
 from doctor.host import Kvm, Route
 from doctor.uri import SOCKET, way
@@ -20,7 +20,7 @@ def only(check: Check) -> str:
 
 
 def test_a_host_that_has_everything_is_found_good() -> None:
-    for judge in (kvm, memory, disk, bridges, routes):
+    for judge in (kvm, memory, disk, networks, routes):
         assert judge.check(able(), load_of()).findings == ()
 
 
@@ -101,10 +101,16 @@ def test_a_folder_that_qemu_may_not_pass_is_named() -> None:
 
 def test_a_bridge_that_is_not_there_is_told_how_to_be_made() -> None:
     load = load_of(wan={"bridge": "br-wan"}, peering={"bridge": "br-peering"})
-    assert bridges.check(able(bridges=frozenset({"br-wan", "br-peering"})), load).findings == ()
-    text = only(bridges.check(able(bridges=frozenset({"br-wan"})), load))
+    assert networks.check(able(bridges=frozenset({"br-wan", "br-peering"})), load).findings == ()
+    text = only(networks.check(able(bridges=frozenset({"br-wan"})), load))
     assert text.startswith("fra has no bridge br-peering, ")
     assert "sudo ip link add br-peering up type bridge" in text
+
+
+def test_the_wan_that_libvirt_makes_needs_dnsmasq_and_a_bridge_does_not() -> None:
+    without = able(has_dnsmasq=False, bridges=frozenset({"br-wan"}))
+    assert only(networks.check(without, load_of())).endswith("apt-get install dnsmasq-base")
+    assert networks.check(without, load_of(wan={"bridge": "br-wan"})).findings == ()
 
 
 def route(prefix: str, gateway: str | None = None, source: str | None = None) -> Route:

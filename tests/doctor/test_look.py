@@ -106,7 +106,7 @@ def test_another_host_is_looked_at_by_ssh(tmp_path: Path) -> None:
         assert there.disk_folder == str(tmp_path)
         checks = list(libvirt.of_host(load_of(uri=uri, type="qemu")))
     assert [check.name.split()[0] for check in checks] == [
-        *("libvirt", "KVM", "memory", "pool", "bridges", "ranges")
+        *("libvirt", "KVM", "memory", "pool", "networks", "ranges")
     ]
 
 
