@@ -10,8 +10,8 @@ from doctor.host import Host, parse
 from doctor.uri import Way
 
 _PROBE = Path(__file__).with_name("probe.sh")
-_CONNECT_SECONDS = 10
-_LIMIT_SECONDS = 30
+_CONNECT_SECONDS = 20
+_LIMIT_SECONDS = 60
 
 
 class UnseenError(RuntimeError):

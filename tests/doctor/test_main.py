@@ -33,7 +33,7 @@ def doctor(folder: Path, stack: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
