@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from doctor.finding import Check, Finding
@@ -36,7 +36,11 @@ def _engine(search_path: str) -> Iterator[Finding]:
 
 def check_plugins(cluster: bool, environment: Mapping[str, str] = os.environ) -> Check:
     """Each plugin of the version that its SDK asks for."""
-    wanted = {name: version(sdk) for name, sdk in SDKS.items() if cluster or name == "libvirt"}
+    try:
+        wanted = {name: version(sdk) for name, sdk in SDKS.items() if cluster or name == "libvirt"}
+    except PackageNotFoundError as error:
+        missing = f"{error.name} is not installed in .venv: python3 -m tools install --libvirt"
+        return Check("plugins", "", (Finding(missing),))
     seen = ", ".join(f"{name} {number}" for name, number in wanted.items())
     return Check.of("plugins", seen, plugins(wanted, environment))
 

@@ -208,6 +208,12 @@ def test_plugins_are_found_on_path_and_in_pulumis_home(tmp_path: Path) -> None:
     assert list(engine.plugins(wanted, environment)) == []
 
 
+def test_an_sdk_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "SDKS", {"libvirt": "pulumi-of-nobody"})
+    text = only(engine.check_plugins(cluster=False))
+    assert text.startswith("pulumi-of-nobody is not installed in .venv: ")
+
+
 def test_plugins_that_may_not_be_downloaded_stop_up(tmp_path: Path) -> None:
     environment = {
         "PATH": str(tmp_path),
