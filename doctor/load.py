@@ -63,7 +63,6 @@ def _load(libvirt: Libvirt, plan: Plan, uri: str, sites: Sequence[Site]) -> Load
         libvirt.controlplane if node.role is Role.CONTROLPLANE else libvirt.worker
         for site in sites
         for node in site.nodes
-        if libvirt.cluster
     ]
     root = libvirt.openwrt.root_size_mb or ROUTER_MEBIBYTES
     images = routers * root + (TALOS_MEBIBYTES if libvirt.cluster else 0)
