@@ -26,6 +26,7 @@ Message: TypeAlias = Any
 
 _SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 _SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+PROJECT, STACK = "underlay", "test"
 _STACK = "pulumi:pulumi:Stack"
 _PRIVATE_KEY = "PRIVATE KEY"
 PASSWORD = f"{MARK}-password"
@@ -69,6 +70,11 @@ class StrictMonitor(mocks.MockMonitor):
     registered: dict[str, Registered] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """In whatever thread: there, the SDK's settings are not always those of the test."""
+        urn = super().make_urn(parent, type_, name)
+        return "::".join((f"urn:pulumi:{STACK}", PROJECT, *urn.split("::")[2:]))
 
     def RegisterResource(self, request: Message) -> Message:  # noqa: N802
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -149,7 +155,7 @@ def run(
     mocks.MockMonitor.__init__(monitor, _Mocks())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    mocks.set_mocks(_Mocks(), project="underlay", stack="test", preview=preview, monitor=monitor)
+    mocks.set_mocks(_Mocks(), project=PROJECT, stack=STACK, preview=preview, monitor=monitor)
     settings.ROOT.set(None)  # the mocks' own; the program runs in a stack as the engine runs it
     secret = [key for key in config or {} if key.endswith(":passwords")]
     pulumi.runtime.set_all_config(dict(config or {}), secret)
