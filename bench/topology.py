@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from config.machines import PEERING_NETWORK, WAN_NETWORK, Node, Router, Site
+from config.machines import WAN_NETWORK, Node, Router, Site
 from config.machines import Nic as PlannedNic
 from config.plan import Plan
 from render.artifacts import Artifacts, render
@@ -119,10 +119,13 @@ def _nic(known: _Known, nic: PlannedNic) -> Nic:
 
 def _neighbors(plan: Plan) -> _Known:
     """Who is on each network: the fabrics that are measured have one router a datacentre."""
-    found = {
-        PEERING_NETWORK: {r.peering.address.ip: r.peering.mac for r in plan.routers},
+    found: dict[str, dict[IPv4Address, str]] = {
+        **{network: {} for network in plan.peerings},
         WAN_NETWORK: {plan.wan_gateway.ip: _WAN_HOST_MAC},
     }
+    for router in plan.routers:
+        for nic in router.peerings:
+            found[nic.network][nic.address.ip] = nic.mac
     for site in plan.sites:
         machines: list[Router | Node] = [*site.routers, *site.nodes]
         found[site.lan_network] = {item.lan.address.ip: item.lan.mac for item in machines}

@@ -73,7 +73,7 @@ class Datacenter(pulumi.ComponentResource):
                     management=args.management,
                     lan=port,
                     wan=args.networks.wan,
-                    peering=args.networks.peering,
+                    peerings=args.networks.peerings,
                 ),
                 opts=own,
             )

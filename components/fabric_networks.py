@@ -1,4 +1,4 @@
-"""The two networks that all datacentres share: peering, and the WAN."""
+"""The networks that all datacentres share: peering, a second of it or none, and the WAN."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pulumi_libvirt as libvirt
 from components.libvirt import Port
 from components.libvirt_host import LibvirtHost
 from config.libvirt import Libvirt
-from config.machines import PEERING_NETWORK, WAN_NETWORK
+from config.machines import PEERING_NETWORK, SECOND_PEERING_NETWORK, WAN_NETWORK
 from config.plan import Plan
 
 
@@ -26,13 +26,15 @@ class FabricNetworksArgs:
 
 
 class FabricNetworks(pulumi.ComponentResource):
-    """Both networks as ports to plug routers into: bridges that exist, or networks made here.
+    """The networks as ports to plug routers into: bridges that exist, or networks made here.
+
+    `peerings` are in the order of the routers' cards.
 
     The WAN made here has the host in it, at the gateway's address, with a route to what lies
     behind each router: so the host reaches nodes, pods and VIPs by their own addresses.
     """
 
-    peering: Port
+    peerings: tuple[Port, ...]
     wan: Port
 
     def __init__(
@@ -42,17 +44,16 @@ class FabricNetworks(pulumi.ComponentResource):
         here = pulumi.ResourceOptions(
             parent=self, provider=args.host.provider, delete_before_replace=True
         )
-        if args.settings.peering.bridge:
-            self.peering = Port(bridge=args.settings.peering.bridge)
-        else:
-            peering = libvirt.Network(
-                f"{name}-{PEERING_NETWORK}",
-                name=f"{args.label}-{PEERING_NETWORK}",
-                mode="none",
-                autostart=args.settings.autostart,
-                opts=here,
-            )
-            self.peering = Port(network_id=peering.id)
+        bridges = {
+            PEERING_NETWORK: args.settings.peering.bridge,
+            SECOND_PEERING_NETWORK: args.settings.second_peering.bridge,
+        }
+        self.peerings = tuple(
+            Port(bridge=bridge)
+            if (bridge := bridges[network])
+            else _closed(name, network, args, here)
+            for network in args.plan.peerings
+        )
         if args.settings.wan.bridge:
             self.wan = Port(bridge=args.settings.wan.bridge)
         else:
@@ -75,6 +76,20 @@ class FabricNetworks(pulumi.ComponentResource):
             )
             self.wan = Port(network_id=wan.id)
         self.register_outputs({})
+
+
+def _closed(
+    name: str, network: str, args: FabricNetworksArgs, opts: pulumi.ResourceOptions
+) -> Port:
+    """A network of libvirt's that leads nowhere else."""
+    made = libvirt.Network(
+        f"{name}-{network}",
+        name=f"{args.label}-{network}",
+        mode="none",
+        autostart=args.settings.autostart,
+        opts=opts,
+    )
+    return Port(network_id=made.id)
 
 
 def host_routes(plan: Plan) -> Iterator[tuple[str, str]]:

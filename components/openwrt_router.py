@@ -1,4 +1,4 @@
-"""An OpenWrt router: a kernel and a root file system of its own, three cards, and its files."""
+"""An OpenWrt router: a kernel and a root file system of its own, its cards, and its files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OpenWrtRouterArgs:
     """A planned router, its files, and where it runs.
 
     `label` begins its name on the host. `management` is the key by which the program itself logs
-    in; `lan`, `wan` and `peering` are what its cards are plugged into.
+    in; `lan`, `wan` and `peerings` are what its cards are plugged into.
     """
 
     label: str
@@ -42,7 +42,7 @@ class OpenWrtRouterArgs:
     management: SshKey
     lan: Port
     wan: Port
-    peering: Port
+    peerings: Sequence[Port]
 
 
 class OpenWrtRouter(pulumi.ComponentResource):
@@ -150,7 +150,7 @@ class OpenWrtRouter(pulumi.ComponentResource):
         }
 
     def _cards(self) -> Sequence[Card]:
-        """In the order LAN, WAN, peering, as OpenWrt and the plan have it."""
-        ports = (self._args.lan, self._args.wan, self._args.peering)
+        """In the order LAN, WAN, peerings, as OpenWrt and the plan have it."""
+        ports = (self._args.lan, self._args.wan, *self._args.peerings)
         nics = self._args.router.nics
         return [Card(port=port, mac=nic.mac) for port, nic in zip(ports, nics, strict=True)]

@@ -64,6 +64,14 @@ class Addressing:
         slot = _router_slot(datacentre, number)
         return self._host("fabric.peering", self.fabric.peering, slot)
 
+    def router_on_second_peering(self, datacentre: Datacentre, number: int) -> IPv4Interface | None:
+        """Router `number` on the second such network, with the same host number; None: no such."""
+        network = self.fabric.redundancy.second_peering
+        if network is None:
+            return None
+        slot = _router_slot(datacentre, number)
+        return self._host("fabric.redundancy.second_peering", network, slot)
+
     def router_on_wan(self, datacentre: Datacentre, number: int) -> IPv4Interface:
         """Router `number` on the network towards the internet."""
         slot = FIRST_WAN_ROUTER_HOST + _router_slot(datacentre, number) - 1

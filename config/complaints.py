@@ -47,6 +47,9 @@ def not_of_defaults(further: Iterable[Problem], faulty: Iterable[Problem]) -> li
 #: Which faulty fields leave a rule without what it would have judged.
 _READ_TOGETHER = {
     "fabric.timers.keepalive_time": re.compile(r"fabric\.timers(\.(hold|keep).*)?"),
+    "fabric.redundancy.bfd.interval_ms": re.compile(
+        r"fabric\.timers(\.hold.*)?|fabric\.redundancy(\.bfd.*)?"
+    ),
     "fabric.datacentres[].nodes.controlplanes": re.compile(
         r"fabric\.datacentres\[\d+\](\.nodes(\.control.*)?)?"
     ),

@@ -87,7 +87,7 @@ class Wan(Strict):
 
 
 class Peering(Strict):
-    """The network between the routers: libvirt's own, or a bridge that each host has."""
+    """A network between the routers: libvirt's own, or a bridge that each host has."""
 
     bridge: Bridge | None = None
 
@@ -130,6 +130,7 @@ class Libvirt(Strict):
 
     wan: Wan = Wan()
     peering: Peering = Peering()
+    second_peering: Peering = Peering()
 
     router: RouterSize = RouterSize()
     controlplane: ControlplaneSize = ControlplaneSize()

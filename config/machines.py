@@ -25,7 +25,7 @@ class Nic:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """An OpenWrt router. Its NICs come in the order LAN, WAN, peering.
+    """An OpenWrt router. Its NICs come in the order LAN, WAN, peering, second peering.
 
     `router_id` is its LAN address: the one by which the whole fabric knows it.
     """
@@ -37,6 +37,7 @@ class Router:
     lan: Nic
     wan: Nic
     peering: Nic
+    second_peering: Nic | None = None
 
     @property
     def router_id(self) -> IPv4Address:
@@ -44,9 +45,14 @@ class Router:
         return self.lan.address.ip
 
     @property
-    def nics(self) -> tuple[Nic, Nic, Nic]:
+    def peerings(self) -> tuple[Nic, ...]:
+        """Its NICs towards the other routers: one, or one on each of two networks."""
+        return (self.peering, self.second_peering) if self.second_peering else (self.peering,)
+
+    @property
+    def nics(self) -> tuple[Nic, ...]:
         """All NICs in the order in which the machine sees them."""
-        return self.lan, self.wan, self.peering
+        return self.lan, self.wan, *self.peerings
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +94,9 @@ class Site:
         return len(self.routers) > 1
 
 
-#: The names of the two networks that all datacentres share.
+#: The names of the networks that all datacentres share.
 PEERING_NETWORK = "peering"
+SECOND_PEERING_NETWORK = "peering2"
 WAN_NETWORK = "wan"
 
 

@@ -13,6 +13,7 @@ from config.addressing import Addressing
 from config.asns import cluster_asn, router_asn
 from config.machines import (
     PEERING_NETWORK,
+    SECOND_PEERING_NETWORK,
     WAN_NETWORK,
     Nic,
     Node,
@@ -22,6 +23,7 @@ from config.machines import (
     lan_network,
 )
 from config.observability import Observability
+from config.redundancy import Bfd
 from config.schema import Datacentre, Fabric, Substrate, Timers
 from config.sessions import PEERING_PASSWORD, Session, sessions
 from config.settings import Settings
@@ -41,11 +43,13 @@ class Plan:
     vips: IPv4Network
     egress: IPv4Network
     peering: IPv4Network
+    second_peering: IPv4Network | None
     wan: IPv4Network
     wan_gateway: IPv4Interface
     management: tuple[IPv4Network, ...]
     node_pods_prefix_length: int
     timers: Timers
+    bfd: Bfd
     pods_per_node: int
     observability: Observability
     sites: tuple[Site, ...]
@@ -69,6 +73,14 @@ class Plan:
         own = (self.lans, *lans, self.pods)
         return tuple(dict.fromkeys((*own, *self.management, *self.observability.readers)))
 
+    @property
+    def peerings(self) -> Mapping[str, IPv4Network]:
+        """The networks between routers by their names, in the order of the routers' NICs."""
+        found = {PEERING_NETWORK: self.peering}
+        if self.second_peering is not None:
+            found[SECOND_PEERING_NETWORK] = self.second_peering
+        return found
+
 
 def make_plan(settings: Settings) -> Plan:
     """Decide everything that follows from the settings."""
@@ -87,11 +99,13 @@ def make_plan(settings: Settings) -> Plan:
         vips=fabric.vips,
         egress=fabric.egress,
         peering=fabric.peering,
+        second_peering=fabric.redundancy.second_peering,
         wan=fabric.wan,
         wan_gateway=addressing.wan_gateway(),
         management=_management(settings, addressing),
         node_pods_prefix_length=fabric.node_pods_prefix_length,
         timers=fabric.timers,
+        bfd=fabric.redundancy.bfd,
         pods_per_node=fabric.twin.pods_per_node,
         observability=fabric.observability,
         sites=sites,
@@ -138,6 +152,7 @@ def _router(fabric: Fabric, addressing: Addressing, datacentre: Datacentre, numb
     def mac(nic: int) -> str:
         return _mac(_ROUTER, datacentre.index, number, nic)
 
+    second = addressing.router_on_second_peering(datacentre, number)
     return Router(
         name=f"{datacentre.name}-router{number}",
         datacentre=datacentre.name,
@@ -146,6 +161,7 @@ def _router(fabric: Fabric, addressing: Addressing, datacentre: Datacentre, numb
         lan=Nic(lan_network(datacentre.name), mac(0), addressing.router_on_lan(datacentre, number)),
         wan=Nic(WAN_NETWORK, mac(1), addressing.router_on_wan(datacentre, number)),
         peering=Nic(PEERING_NETWORK, mac(2), addressing.router_on_peering(datacentre, number)),
+        second_peering=Nic(SECOND_PEERING_NETWORK, mac(3), second) if second else None,
     )
 
 

@@ -31,6 +31,7 @@ def problems(settings: Settings) -> list[Problem]:
         *_as_numbers(fabric),
         *_controlplanes(fabric),
         *_timers(fabric),
+        *_bfd(fabric),
         *_passwords(settings),
         *_pods(fabric),
         *_shared_networks(settings),
@@ -68,7 +69,12 @@ def _ranges_that_end(fabric: Fabric) -> Iterator[Problem]:
 
 
 def _outermost(addressing: Addressing, datacentre: Datacentre) -> Iterator[Callable[[], object]]:
-    on_router = (addressing.router_on_lan, addressing.router_on_peering, addressing.router_on_wan)
+    on_router = (
+        addressing.router_on_lan,
+        addressing.router_on_peering,
+        addressing.router_on_second_peering,
+        addressing.router_on_wan,
+    )
     for question in on_router:
         yield partial(question, datacentre, datacentre.routers)
     yield partial(addressing.pods, datacentre)
@@ -83,6 +89,8 @@ def _overlaps(fabric: Fabric) -> Iterator[Problem]:
         (f"fabric.{name}", getattr(fabric, name))
         for name in ("pods", "services", "vips", "egress", "peering", "wan")
     ]
+    if fabric.redundancy.second_peering is not None:
+        named.append(("fabric.redundancy.second_peering", fabric.redundancy.second_peering))
     if any(datacentre.lan is None for datacentre in fabric.datacentres):
         named.append(("fabric.lans", fabric.lans))
     lans = list(_lans(fabric))
@@ -160,6 +168,18 @@ def _timers(fabric: Fabric) -> Iterator[Problem]:
         )
 
 
+def _bfd(fabric: Fabric) -> Iterator[Problem]:
+    """BFD that is slower than BGP itself would find out nothing."""
+    bfd, hold_time = fabric.redundancy.bfd, fabric.timers.hold_time
+    if bfd.enabled and bfd.detection_time_ms >= hold_time * 1000:
+        yield Problem(
+            "fabric.redundancy.bfd.interval_ms",
+            bfd.interval_ms,
+            f"times multiplier {bfd.multiplier} is no less than timers.hold_time, {hold_time} s",
+            "shorten it, or write enabled: false",
+        )
+
+
 def _pods(fabric: Fabric) -> Iterator[Problem]:
     room = most_pods(fabric.node_pods_prefix_length)
     if fabric.twin.pods_per_node > room:
@@ -193,7 +213,10 @@ def _shared_networks(settings: Settings) -> Iterator[Problem]:
         for field, datacentre in positions(settings.fabric)
         if datacentre.libvirt_uri not in (None, libvirt.uri)
     ]
-    for name, bridge in (("wan", libvirt.wan.bridge), ("peering", libvirt.peering.bridge)):
+    bridges = {"wan": libvirt.wan.bridge, "peering": libvirt.peering.bridge}
+    if settings.fabric.redundancy.second_peering is not None:
+        bridges["second_peering"] = libvirt.second_peering.bridge
+    for name, bridge in bridges.items():
         if apart and bridge is None:
             yield Problem(
                 f"libvirt.{name}.bridge",

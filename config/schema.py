@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 
 from config.observability import Observability
+from config.redundancy import Redundancy
 from config.scalars import Asn, DnsLabel, LibvirtUri, Password, Prefix, Seconds, Whole, refusal
 from config.strict import Strict
 
@@ -178,5 +179,6 @@ class Fabric(Strict):
     asns: Asns = Asns()
     timers: Timers = Timers()
     full_mesh_limit: Whole = Field(default=6, ge=2)
+    redundancy: Redundancy = Redundancy()
     twin: Twin = Twin()
     observability: Observability = Observability()

@@ -2,7 +2,8 @@
 
 Nodes peer with every router of their own datacentre. Routers of one AS are a full mesh while they
 are few; beyond `full_mesh_limit`, two of them reflect for the others (RFC 4456). Routers of
-different ASes are always a full mesh: eBGP has no reflectors.
+different ASes are always a full mesh: eBGP has no reflectors. Routers speak on each network between
+them, so that losing one network loses no session of the other.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ class SessionKind(StrEnum):
 class Session:
     """One machine's end of a BGP session.
 
-    `neighbor_name` is the machine at the other end. `neighbor_is_client` says that this end
-    reflects for it. `password` names an entry of the plan's passwords, or is None.
+    `neighbor_name` is the machine at the other end, and `network` the one on which they speak: with
+    two networks between routers there are two sessions with a neighbor. `neighbor_is_client` says
+    that this end reflects for it. `password` names an entry of the plan's passwords, or is None.
     """
 
     neighbor_name: str
+    network: str
     neighbor_kind: SessionKind
     neighbor: IPv4Address
     neighbor_asn: int
@@ -103,8 +106,8 @@ def _between_routers(
             if other is local or reflected:
                 continue
             is_client = same_asn and local.name in hubs and other.name not in hubs
-            cards = local.peering, other.peering
-            ends[local.name].append(_end(local, other, cards, password, is_client=is_client))
+            for cards in zip(local.peerings, other.peerings, strict=True):
+                ends[local.name].append(_end(local, other, cards, password, is_client=is_client))
 
 
 def _index(site: Site) -> int:
@@ -123,6 +126,7 @@ def _end(
     own_card, other_card = by
     return Session(
         neighbor_name=other.name,
+        network=own_card.network,
         neighbor_kind=SessionKind.ROUTER if isinstance(other, Router) else SessionKind.NODE,
         neighbor=other_card.address.ip,
         neighbor_asn=other.asn,

@@ -74,9 +74,9 @@ def _router(plan: Plan, site: Site, router: Router) -> RouterArtifacts:
         files={
             bird.CONFIGURATION: bird.bird_conf(plan, site, router),
             "/etc/config/network": openwrt.network(plan, site, router),
-            "/etc/config/firewall": openwrt.firewall(plan.management) + metrics.firewall(plan),
-            "/etc/config/dhcp": openwrt.dhcp(site),
-            "/etc/sysctl.d/90-underlay.conf": openwrt.sysctl(),
+            "/etc/config/firewall": openwrt.firewall(plan) + metrics.firewall(plan),
+            "/etc/config/dhcp": openwrt.dhcp(plan, site),
+            "/etc/sysctl.d/90-underlay.conf": openwrt.sysctl(plan),
             **keepalived.files(site, router),
             **metrics.files(plan, router),
         },

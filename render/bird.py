@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from config.machines import Router, Site
+from config.machines import SECOND_PEERING_NETWORK, Router, Site
 from config.plan import Plan
 from config.sessions import Session, SessionKind
 from render import interfaces
@@ -42,6 +42,10 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
         site=site,
         router=router,
         timers=plan.timers,
+        bfd=plan.bfd,
+        alone={site.routers[0].name for site in plan.sites if not site.has_shared_gateway},
+        second_peering=plan.second_peering,
+        peering_interfaces=", ".join(f'"{interfaces.PEERINGS[name]}"' for name in plan.peerings),
         internal=[item for item in routers if item.is_internal],
         external=[item for item in routers if not item.is_internal],
         nodes=[
@@ -72,8 +76,12 @@ def bird_passwords(plan: Plan, router: Router) -> str:
 
 
 def session_name(session: Session) -> str:
-    """What BIRD calls the session. A symbol cannot have hyphens, and machines' names do."""
-    return _PREFIXES[session.neighbor_kind] + _symbol(session.neighbor_name)
+    """What BIRD calls the session. A symbol cannot have hyphens, and machines' names do.
+
+    The network is named where it is not the first, so that a second one renames nothing.
+    """
+    second = f"_{SECOND_PEERING_NETWORK}" if session.network == SECOND_PEERING_NETWORK else ""
+    return _PREFIXES[session.neighbor_kind] + _symbol(session.neighbor_name) + second
 
 
 def unreachable(plan: Plan, site: Site) -> tuple[IPv4Network, ...]:

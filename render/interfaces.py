@@ -6,7 +6,11 @@ card in it (OpenWrt wiki, network basics). The plan gives the NICs in this very 
 
 from __future__ import annotations
 
+from config.machines import PEERING_NETWORK, SECOND_PEERING_NETWORK
+
 LAN_PORT = "eth0"
 LAN_BRIDGE = "br-lan"
 WAN = "eth1"
-PEERING = "eth2"
+
+#: The interfaces towards other routers, by the network.
+PEERINGS = {PEERING_NETWORK: "eth2", SECOND_PEERING_NETWORK: "eth3"}

@@ -6,9 +6,6 @@ In the style that OpenWrt 24.10 and 25.12 write themselves (OpenWrt wiki, "Netwo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from ipaddress import IPv4Network
-
 from config.machines import Router, Site
 from config.plan import Plan
 from render import interfaces
@@ -30,20 +27,25 @@ def network(plan: Plan, site: Site, router: Router) -> str:
     )
 
 
-def firewall(management: Sequence[IPv4Network] = ()) -> str:
+def firewall(plan: Plan) -> str:
     """The text of `/etc/config/firewall`: open inside, closed towards the WAN but for management.
 
-    A rule with a source zone alone is about the router itself, one with `dest '*'` about what is
-    behind it (OpenWrt wiki, "Firewall configuration", rules).
+    BFD's control packets go to UDP port 3784 (RFC 5881, section 4). A rule with a source zone alone
+    is about the router itself, one with `dest '*'` about what is behind it (OpenWrt wiki, "Firewall
+    configuration", rules).
     """
-    return fill("firewall.j2", management=management)
+    return fill(
+        "firewall.j2", management=plan.management, peerings=plan.peerings, bfd=plan.bfd.enabled
+    )
 
 
-def dhcp(site: Site) -> str:
+def dhcp(plan: Plan, site: Site) -> str:
     """The text of `/etc/config/dhcp`: a fixed lease for each node, from either router alike."""
-    return fill("dhcp.j2", site=site)
+    return fill("dhcp.j2", site=site, peerings=plan.peerings)
 
 
-def sysctl() -> str:
+def sysctl(plan: Plan) -> str:
     """The text of `/etc/sysctl.d/90-underlay.conf`."""
-    return fill("sysctl.conf.j2", interfaces=interfaces)
+    peerings = [interfaces.PEERINGS[network] for network in plan.peerings]
+    devices = (interfaces.LAN_PORT, interfaces.WAN, *peerings, interfaces.LAN_BRIDGE)
+    return fill("sysctl.conf.j2", devices=devices, interfaces=interfaces)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 #: How long BIRD may take over one command.
@@ -56,6 +58,30 @@ def states(lines: Iterable[str]) -> dict[str, str]:
         elif key == "Neighbor address":
             found[value.strip()] = state
     return found
+
+
+def bfd_sessions(control_socket: Path) -> dict[str, str]:
+    """The state of each BFD session by its neighbor's address, in RFC 5880's words.
+
+    Raises `BirdError` also where there is no such protocol.
+    """
+    return bfd_states(ask(control_socket, "show bfd sessions"))
+
+
+def bfd_states(lines: Iterable[str]) -> dict[str, str]:
+    """The same from the lines of `show bfd sessions`, wherever they were printed.
+
+    Its columns: address, interface, state, since, interval, timeout. Other lines are a protocol's
+    name, titles, or a sentence that there is no such protocol.
+    """
+    rows = (line.split() for line in lines)
+    return {row[0]: row[2] for row in rows if len(row) > 2 and _is_address(row[0])}
+
+
+def _is_address(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(text))
+    return False
 
 
 def _answer(stream: Iterable[str]) -> tuple[int, list[str]]:

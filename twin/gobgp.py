@@ -92,13 +92,17 @@ class Client:
         self.start(speaker)
 
     def start(self, speaker: Speaker) -> None:
-        """Tell a GoBGP that knows nothing yet."""
+        """Tell a GoBGP that knows nothing yet: prefixes first, as Cilium's agent does.
+
+        So the first that a neighbor hears after a restart is all of them, and none is withdrawn by
+        the end of what it was told (RFC 4724, section 4.1).
+        """
         request = api.StartBgpRequest()
         settings = _global(request)
         settings.asn, settings.router_id, settings.listen_port = _itself(speaker)
         self._call("StartBgp", request, Empty)
-        self._apply_neighbors(speaker.neighbors, {})
         self._apply_prefixes(speaker, set())
+        self._apply_neighbors(speaker.neighbors, {})
 
     def is_as(self, speaker: Speaker) -> bool:
         """Whether GoBGP is configured as `speaker` says."""
@@ -227,6 +231,9 @@ def _peer(neighbor: Neighbor) -> api.Peer:
             enabled=restarts,
             restart_time=neighbor.restart_time or 0,
             notification_enabled=restarts,
+            # Says that forwarding went on, as Cilium's agent does; else BIRD drops the routes when
+            # the agent is back (RFC 4724, section 4.2: the F bit).
+            local_restarting=restarts,
         ),
         afi_safis=[
             api.AfiSafi(

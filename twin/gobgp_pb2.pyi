@@ -176,14 +176,16 @@ class Transport(_message.Message):
     def __init__(self, remote_port: _Optional[int] = ...) -> None: ...
 
 class GracefulRestart(_message.Message):
-    __slots__ = ("enabled", "restart_time", "notification_enabled")
+    __slots__ = ("enabled", "restart_time", "notification_enabled", "local_restarting")
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     RESTART_TIME_FIELD_NUMBER: _ClassVar[int]
     NOTIFICATION_ENABLED_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_RESTARTING_FIELD_NUMBER: _ClassVar[int]
     enabled: bool
     restart_time: int
     notification_enabled: bool
-    def __init__(self, enabled: _Optional[bool] = ..., restart_time: _Optional[int] = ..., notification_enabled: _Optional[bool] = ...) -> None: ...
+    local_restarting: bool
+    def __init__(self, enabled: bool = ..., restart_time: _Optional[int] = ..., notification_enabled: bool = ..., local_restarting: bool = ...) -> None: ...
 
 class AfiSafi(_message.Message):
     __slots__ = ("mp_graceful_restart", "config")
@@ -199,7 +201,7 @@ class AfiSafiConfig(_message.Message):
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     family: Family
     enabled: bool
-    def __init__(self, family: _Optional[_Union[Family, _Mapping]] = ..., enabled: _Optional[bool] = ...) -> None: ...
+    def __init__(self, family: _Optional[_Union[Family, _Mapping]] = ..., enabled: bool = ...) -> None: ...
 
 class MpGracefulRestart(_message.Message):
     __slots__ = ("config",)
@@ -211,7 +213,7 @@ class MpGracefulRestartConfig(_message.Message):
     __slots__ = ("enabled",)
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     enabled: bool
-    def __init__(self, enabled: _Optional[bool] = ...) -> None: ...
+    def __init__(self, enabled: bool = ...) -> None: ...
 
 class Family(_message.Message):
     __slots__ = ("afi", "safi")

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 import pulumi
 
-from config.machines import PEERING_NETWORK, WAN_NETWORK, Nic, Node, Router, Site
+from config.machines import WAN_NETWORK, Nic, Node, Router, Site
 from config.plan import Plan
 from render.artifacts import Artifacts
 from render.yaml_text import yaml_text
@@ -140,9 +140,12 @@ def _neighbors(plan: Plan) -> Mapping[str, Mapping[IPv4Address, str]]:
     that routers take turns at has no fixed MAC.
     """
     found: dict[str, dict[IPv4Address, str]] = {
-        PEERING_NETWORK: {r.peering.address.ip: r.peering.mac for r in plan.routers},
+        **{network: {} for network in plan.peerings},
         WAN_NETWORK: {plan.wan_gateway.ip: _WAN_HOST_MAC},
     }
+    for router in plan.routers:
+        for nic in router.peerings:
+            found[nic.network][nic.address.ip] = nic.mac
     for site in plan.sites:
         machines: list[Router | Node] = [*site.routers, *site.nodes]
         found[site.lan_network] = {m.lan.address.ip: m.lan.mac for m in machines}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from verify.model import Check, Expected, Finding, Observed, Sight, Unseen
 
 ESTABLISHED = "Established"
+BFD_UP = "Up"
 
 
 def all_differences(machines: Iterable[Expected], seen: Mapping[str, Sight]) -> Iterator[Finding]:
@@ -24,6 +25,7 @@ def differences(expected: Expected, seen: Sight) -> Iterator[Finding]:
         yield Finding(expected.machine, Check.ANSWERS, seen.reason)
         return
     yield from _sessions(expected, seen)
+    yield from _bfd(expected, seen)
     yield from _routes(expected, seen)
 
 
@@ -39,6 +41,20 @@ def _sessions(expected: Expected, observed: Observed) -> Iterator[Finding]:
             yield finding(f"the session with {neighbor} ({address}) is {state}")
     for address in sorted(observed.sessions.keys() - expected.sessions.keys()):
         yield finding(f"a session with {address} is not in the plan")
+
+
+def _bfd(expected: Expected, observed: Observed) -> Iterator[Finding]:
+    def finding(message: str) -> Finding:
+        return Finding(expected.machine, Check.BFD, message)
+
+    for address, neighbor in expected.bfd.items():
+        state = observed.bfd.get(address)
+        if state is None:
+            yield finding(f"no BFD session with {neighbor} ({address}) is configured")
+        elif state != BFD_UP:
+            yield finding(f"the BFD session with {neighbor} ({address}) is {state}")
+    for address in sorted(observed.bfd.keys() - expected.bfd.keys()):
+        yield finding(f"a BFD session with {address} is not in the plan")
 
 
 def _routes(expected: Expected, observed: Observed) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from config.machines import Node, Router, Site
 from config.plan import Plan
 from config.pods import pod_address, pod_gateway
+from config.sessions import SessionKind
 from render import interfaces
 from render.bird import unreachable
 from twin.twin import WAN_HOST
@@ -34,14 +35,16 @@ def router(plan: Plan, site: Site, machine: Router) -> Expected:
         DEFAULT: _by(plan.wan_gateway.ip),
         str(site.lan): _by(interfaces.LAN_BRIDGE),
         str(plan.wan): _by(interfaces.WAN),
-        str(plan.peering): _by(interfaces.PEERING),
     }
+    for name, network in plan.peerings.items():
+        routes[str(network)] = _by(interfaces.PEERINGS[name])
     routes |= {str(node.pod_cidr): _by(node.lan.address.ip) for node in site.nodes}
     for other in plan.sites:
         if other is not site:
-            ways = _by(*(far.peering.address.ip for far in other.routers))
+            ways = _by(*(nic.address.ip for far in other.routers for nic in far.peerings))
             routes |= {str(network): ways for network in _announced(other)}
-    return Expected(machine.name, Kind.ROUTER, routes, _sessions(plan, machine.name))
+    sessions = _sessions(plan, machine.name)
+    return Expected(machine.name, Kind.ROUTER, routes, sessions, _bfd(plan, machine))
 
 
 def speaker(plan: Plan, machine: Node) -> Expected:
@@ -89,6 +92,17 @@ def _announced(site: Site) -> Iterator[IPv4Network]:
 
 def _sessions(plan: Plan, machine: str) -> dict[str, str]:
     return {str(session.neighbor): session.neighbor_name for session in plan.sessions[machine]}
+
+
+def _bfd(plan: Plan, machine: Router) -> dict[str, str]:
+    """BFD follows the sessions between routers."""
+    if not plan.bfd.enabled:
+        return {}
+    return {
+        str(session.neighbor): session.neighbor_name
+        for session in plan.sessions.get(machine.name, ())
+        if session.neighbor_kind is SessionKind.ROUTER
+    }
 
 
 def _by(*ways: object) -> frozenset[str]:

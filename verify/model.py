@@ -26,20 +26,28 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the plan says of one machine: its sessions by neighbor's address, its whole table."""
+    """What the plan says of one machine: its sessions by neighbor's address, its whole table.
+
+    `bfd` are its BFD sessions, in the same way as those of BGP.
+    """
 
     machine: str
     kind: Kind
     routes: Table
     sessions: Mapping[str, str] = field(default_factory=dict)
+    bfd: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen on one machine. The state of a session is in RFC 4271's words."""
+    """What was seen on one machine.
+
+    The state of a session is in RFC 4271's words, that of a BFD session in RFC 5880's.
+    """
 
     routes: Table
     sessions: Mapping[str, str] = field(default_factory=dict)
+    bfd: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,7 @@ class Check(StrEnum):
 
     ANSWERS = "answers"
     SESSIONS = "sessions"
+    BFD = "bfd"
     ROUTES = "routes"
     PODS = "pods"
     SOURCE = "source"

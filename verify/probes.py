@@ -18,7 +18,7 @@ def look(stack: str, expected: Expected) -> Observed:
     place = Place(stack, expected.machine)
     if not place.stands:
         return Observed(routes={})
-    return Observed(routes=table(place), sessions=sessions(place, expected))
+    return Observed(table(place), sessions(place, expected), bfd(place, expected))
 
 
 def table(place: Place) -> Table:
@@ -37,6 +37,14 @@ def sessions(place: Place, expected: Expected) -> Mapping[str, str]:
     elif expected.kind is Kind.NODE:
         with suppress(gobgp.GobgpError), gobgp.connect(api_socket(place)) as client:
             return {str(address): state for address, state in client.sessions().items()}
+    return {}
+
+
+def bfd(place: Place, expected: Expected) -> Mapping[str, str]:
+    """A router's BFD sessions by the neighbor's address. A daemon that is down has none."""
+    if expected.kind is Kind.ROUTER:
+        with suppress(birdc.BirdError):
+            return birdc.bfd_sessions(control_socket(place))
     return {}
 
 

@@ -80,4 +80,6 @@ def to_see(machines: Iterable[Expected]) -> dict[str, dict[Check, int]]:
             counts[Check.ROUTES] = len(machine.routes)
         if machine.kind in (Kind.ROUTER, Kind.NODE):
             counts[Check.SESSIONS] = len(machine.sessions)
+        if machine.bfd:
+            counts[Check.BFD] = len(machine.bfd)
     return found

@@ -17,7 +17,9 @@ from verify.model import Observed, Sight, Table, Unseen
 from verify.probes import ways
 
 #: Whichever of BIRD's clients is installed. A BIRD that is down has no sessions.
-_SESSIONS = "$(command -v birdc || echo birdcl) show protocols all"
+_BIRDC = "$(command -v birdc || echo birdcl)"
+_SESSIONS = f"{_BIRDC} show protocols all"
+_BFD = f"{_BIRDC} show bfd sessions"
 #: By its path: some shells of BusyBox take their own `ip` before any other.
 _ROUTES = "/sbin/ip -j -4 route show"
 
@@ -39,10 +41,14 @@ def look_at_all(addresses: Mapping[str, Address], within_seconds: float) -> dict
 async def look(address: Address, within_seconds: float) -> Observed:
     """What is to be seen on one router. Raises `RouterError`."""
     async with connected(address, within_seconds) as connection:
-        protocols, routes = await asyncio.gather(
-            connection.run(_SESSIONS), _routes(connection, address)
+        protocols, bfd, routes = await asyncio.gather(
+            connection.run(_SESSIONS), connection.run(_BFD), _routes(connection, address)
         )
-    return Observed(routes=table(routes), sessions=sessions(protocols.output.decode()))
+    return Observed(
+        routes=table(routes),
+        sessions=sessions(protocols.output.decode()),
+        bfd=birdc.bfd_states(bfd.output.decode().splitlines()),
+    )
 
 
 def sessions(protocols: str) -> dict[str, str]:

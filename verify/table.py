@@ -13,6 +13,7 @@ from verify.report import Report
 
 _COLUMNS = (
     (Check.SESSIONS, "BGP sessions"),
+    (Check.BFD, "BFD"),
     (Check.ROUTES, "routes"),
     (Check.PODS, "reaches pods"),
     (Check.SOURCE, "as itself"),
@@ -21,7 +22,7 @@ _COLUMNS = (
     (Check.METRICS, "scrape"),
 )
 
-_OF_SOME = frozenset({Check.REACHED, Check.METRICS})
+_OF_SOME = frozenset({Check.BFD, Check.REACHED, Check.METRICS})
 
 #: Findings are listed up to here; a fabric that is down has thousands, and the first ones tell.
 _MOST_FINDINGS = 40

@@ -206,3 +206,27 @@ def test_the_host_has_a_route_to_each_datacentre_by_its_router() -> None:
 def test_no_name_is_made_from_an_address() -> None:
     names = [r.name for r in declared("ndc").registered.values()]
     assert not [name for name in names if any(part.count(".") == 3 for part in name.split("-"))]
+
+
+def test_a_second_peering_network_is_a_network_and_a_fourth_card() -> None:
+    config = written("dev")
+    config["underlay:fabric"]["redundancy"] = {"second_peering": "172.29.0.0/22"}
+    monitor = run(program.main, as_config(config))
+    assert monitor.problems == []
+    (network,) = (r for r in monitor.registered.values() if r.name == "fabric-networks-peering2")
+    assert network.inputs["mode"] == "none"
+    (router,) = (r for r in monitor.registered.values() if r.name == "fabric-dc2-router1-domain")
+    card = router.inputs["networkInterfaces"][3]
+    assert (card["mac"], card["networkId"]) == ("02:10:00:02:01:03", "fabric-networks-peering2")
+
+
+def test_a_second_peering_network_can_be_a_bridge_of_the_hosts() -> None:
+    config = written("dev")
+    config["underlay:fabric"]["redundancy"] = {"second_peering": "172.29.0.0/22"}
+    config["underlay:libvirt"]["second_peering"] = {"bridge": "br-second"}
+    monitor = run(program.main, as_config(config))
+    assert monitor.problems == []
+    names = [r.name for r in monitor.registered.values()]
+    assert "fabric-networks-peering2" not in names
+    (router,) = (r for r in monitor.registered.values() if r.name == "fabric-dc2-router1-domain")
+    assert router.inputs["networkInterfaces"][3]["bridge"] == "br-second"

@@ -99,6 +99,13 @@ fabric_options: st.SearchStrategy[Written] = st.fixed_dictionaries(
             },
         ),
         "full_mesh_limit": st.integers(2, 8),
+        "redundancy": st.fixed_dictionaries(
+            {},
+            optional={
+                "bfd": st.fixed_dictionaries({"enabled": st.booleans()}),
+                "second_peering": st.just("172.29.0.0/22"),
+            },
+        ),
         "lan_prefix_length": st.integers(22, 27),
         "node_pods_prefix_length": st.integers(24, 26),
         "twin": st.fixed_dictionaries({"pods_per_node": st.integers(1, 50)}),

@@ -118,7 +118,8 @@ def test_every_address_is_a_host_of_its_network(fabric: Written) -> None:
     for router in plan.routers:
         assert is_host(router.lan, lans[router.datacentre])
         assert is_host(router.wan, plan.wan)
-        assert is_host(router.peering, plan.peering)
+        for nic in router.peerings:
+            assert is_host(nic, plan.peerings[nic.network])
         assert router.router_id == router.lan.address.ip
     for node in plan.nodes:
         assert is_host(node.lan, lans[node.datacentre])
@@ -146,7 +147,7 @@ def test_pod_cidrs_are_disjoint_and_within_their_datacentres_supernet(fabric: Wr
 @given(fabrics())
 def test_no_network_overlaps_another(fabric: Written) -> None:
     plan = planned(fabric)
-    ranges = [plan.pods, plan.services, plan.vips, plan.egress, plan.peering, plan.wan]
+    ranges = [plan.pods, plan.services, plan.vips, plan.egress, plan.wan, *plan.peerings.values()]
     assert disjoint([*ranges, *(site.lan for site in plan.sites)])
 
 

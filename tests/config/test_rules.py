@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from config.errors import ConfigurationError
 from config.load import load
 from tests.config.refusals import refusals
 
@@ -233,3 +234,53 @@ def test_more_pods_than_a_nodes_pod_cidr_has_addresses_are_refused() -> None:
     load({"node_pods_prefix_length": 28, "twin": {"pods_per_node": 5}})
     (message,) = refusals({"node_pods_prefix_length": 28, "twin": {"pods_per_node": 6}})
     assert message.startswith("fabric.twin.pods_per_node 6 ")
+
+
+@pytest.mark.parametrize(
+    ("redundancy", "message"),
+    [
+        (
+            {"bfd": {"enabled": True, "interval_ms": 3000}},
+            "fabric.redundancy.bfd.interval_ms 3000 times multiplier 3 is no less than "
+            "timers.hold_time, 9 s: shorten it, or write enabled: false",
+        ),
+        (
+            {"second_peering": "172.30.2.0/24"},
+            "fabric.peering 172.30.0.0/22 overlaps fabric.redundancy.second_peering 172.30.2.0/24: "
+            "move one of them elsewhere",
+        ),
+        (
+            {"second_peering": "172.29.0.0/30"},
+            "fabric.redundancy.second_peering 172.29.0.0/30 has no host 3, which a router needs: "
+            "use a shorter prefix, or fewer datacentres",
+        ),
+    ],
+)
+def test_redundancy_that_would_bring_none_is_refused(
+    redundancy: dict[str, Any], message: str
+) -> None:
+    assert refusals({"redundancy": redundancy}) == [message]
+
+
+def test_bfd_that_is_off_may_be_as_slow_as_one_likes() -> None:
+    load({"redundancy": {"bfd": {"enabled": False, "interval_ms": 3000}}})
+
+
+def test_bfd_is_not_measured_by_a_hold_time_that_could_not_be_read() -> None:
+    redundancy = {"bfd": {"enabled": True, "interval_ms": 3000}}
+    (found,) = refusals({"redundancy": redundancy, "timers": {"hold_time": "long"}})
+    assert found.startswith("fabric.timers.hold_time long")
+
+
+def test_a_second_peering_network_across_hosts_needs_a_bridge_of_its_own() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load(
+            {
+                "datacentres": [{}, {"libvirt_uri": "qemu+ssh://far/system"}],
+                "redundancy": {"second_peering": "172.29.0.0/22"},
+            },
+            libvirt={"wan": {"bridge": "br-wan"}, "peering": {"bridge": "br-peer"}},
+            substrate="libvirt",
+        )
+    (problem,) = refused.value.problems
+    assert str(problem).startswith("libvirt.second_peering.bridge is not given, and ")

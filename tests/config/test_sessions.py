@@ -37,13 +37,15 @@ def sessions_with_routers(plan: Plan, router: Router) -> list[Session]:
 def test_both_ends_of_a_session_agree(fabric: Written) -> None:
     plan = planned(fabric)
     ends = {
-        (name, session.neighbor_name): session
+        (name, session.neighbor_name, session.network): session
         for name, found in plan.sessions.items()
         for session in found
     }
-    assert len(ends) == sum(len(found) for found in plan.sessions.values()), "one for each pair"
-    for (name, neighbor), near in ends.items():
-        far = ends[neighbor, name]
+    assert len(ends) == sum(len(found) for found in plan.sessions.values()), (
+        "one for each pair and network"
+    )
+    for (name, neighbor, network), near in ends.items():
+        far = ends[neighbor, name, network]
         assert (near.local_address, near.local_asn) == (far.neighbor, far.neighbor_asn)
         assert near.password == far.password
         assert not (near.neighbor_is_client and far.neighbor_is_client)

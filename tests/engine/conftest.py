@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,26 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def make_stack(tmp_path: Path) -> Iterator[Callable[[], Stack]]:
     """Makes stacks with names of their own."""
+    with _stacks(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_stack_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Stack]]:
+    """Makes stacks that all tests of a module share."""
+    with _stacks(tmp_path_factory.mktemp("stacks")) as make:
+        yield make
+
+
+@contextmanager
+def _stacks(root: Path) -> Iterator[Callable[[], Stack]]:
     if os.geteuid() != 0:
         pytest.skip("a twin takes root, or `make test`, which makes user namespaces")
     made: list[Stack] = []
 
     def make() -> Stack:
         name = f"t{os.getpid()}-{next(_numbers)}"
-        folder = tmp_path / name
+        folder = root / name
         folder.mkdir()
         stack = Stack(name, folder)
         made.append(stack)
@@ -31,9 +45,11 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[[], Stack]]:
         stack.configure({"datacentres": 2})
         return stack
 
-    yield make
-    for stack in made:
-        stack.end()
+    try:
+        yield make
+    finally:
+        for stack in made:
+            stack.end()
 
 
 @pytest.fixture

@@ -52,9 +52,23 @@ def own_as_for_each() -> Plan:
     )
 
 
+@functools.cache
+def two_peerings() -> Plan:
+    """Two networks between pairs of routers, and BFD slower than by default."""
+    return planned(
+        {
+            "datacentres": [{"routers": 2, "nodes": 1}, {"routers": 1, "nodes": 1}],
+            "redundancy": {
+                "second_peering": "172.29.0.0/22",
+                "bfd": {"enabled": True, "interval_ms": 200, "multiplier": 5},
+            },
+        }
+    )
+
+
 PLANS = {
     plan.__name__: plan
-    for plan in (two_datacentres, pairs_of_routers_with_passwords, own_as_for_each)
+    for plan in (two_datacentres, pairs_of_routers_with_passwords, own_as_for_each, two_peerings)
 }
 
 

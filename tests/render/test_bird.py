@@ -14,6 +14,7 @@ from tests.render.plans import (
     planned,
     plans,
     two_datacentres,
+    two_peerings,
 )
 
 
@@ -174,3 +175,37 @@ def test_a_lan_of_its_own_is_unreachable_where_its_routers_are_not_heard() -> No
     lan = plan.sites[0].lan
     assert not lan.subnet_of(plan.lans)
     assert all(lan in unreachable(plan, site) for site in plan.sites)
+
+
+def session_block(text: str, name: str) -> str:
+    (block,) = re.findall(rf"^protocol bgp {name} .*?^}}", text, re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+def test_bfd_resets_sessions_with_routers_that_another_stands_in_for() -> None:
+    plan = two_peerings()
+    text = conf(plan, "dc2-router1")
+    for name in ("router_dc1_router1", "router_dc1_router2", "router_dc1_router2_peering2"):
+        assert "  bfd on;" in session_block(text, name)
+    assert "long lived graceful restart" not in conf(plan, "dc1-router1")
+
+
+def test_the_only_router_of_a_datacentre_keeps_its_routes_when_bfd_loses_it() -> None:
+    plan = two_peerings()
+    assert "  bfd graceful;" in session_block(conf(plan, "dc1-router1"), "router_dc2_router1")
+    text = conf(plan, "dc2-router1")
+    assert "graceful restart time 0;" in text
+    assert "long lived stale time 30;" in text
+
+
+def test_bfd_is_spoken_on_the_peering_networks_alone_and_with_routers_alone() -> None:
+    text = conf(two_peerings(), "dc1-router1")
+    assert 'interface "eth2", "eth3" {\n    interval 200 ms;\n    multiplier 5;' in text
+    assert "bfd" not in session_block(text, "node_dc1_controlplane1")
+    assert "bfd" not in conf(two_datacentres(), "dc1-router1")
+
+
+def test_what_is_heard_on_one_network_is_not_taken_by_way_of_the_other() -> None:
+    guard = "(from ~ SECOND_PEERING) != (bgp_next_hop ~ SECOND_PEERING)"
+    assert guard in conf(two_peerings(), "dc1-router1")
+    assert "SECOND_PEERING" not in conf(two_datacentres(), "dc1-router1")

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
 
 import pytest
 
@@ -17,6 +16,7 @@ from tests.render.plans import (
     pairs_of_routers_with_passwords,
     planned,
     two_datacentres,
+    two_peerings,
 )
 
 
@@ -122,7 +122,7 @@ def test_openwrt_is_told_to_use_the_rendered_keepalived_conf() -> None:
 def test_everything_inside_is_open_and_the_wan_is_closed() -> None:
     zones = {
         section["name"]: (section["input"], section["forward"])
-        for section in sections(openwrt.firewall())
+        for section in sections(openwrt.firewall(two_datacentres()))
         if section.kind == "zone"
     }
     assert zones == {
@@ -135,16 +135,20 @@ def test_everything_inside_is_open_and_the_wan_is_closed() -> None:
 def test_nothing_comes_in_from_the_wan_nor_leaves_for_it_from_the_peering() -> None:
     forwardings = {
         (section["src"], section["dest"])
-        for section in sections(openwrt.firewall())
+        for section in sections(openwrt.firewall(two_datacentres()))
         if section.kind == "forwarding"
     }
     assert forwardings == {("lan", "peering"), ("peering", "lan"), ("lan", "wan")}
 
 
+def rules_from(zone: str, plan: Plan) -> list[dict[str, list[str]]]:
+    found = [s for s in sections(openwrt.firewall(plan)) if s.kind == "rule"]
+    return [section.values for section in found if section["src"] == zone]
+
+
 def test_only_management_comes_in_from_the_wan() -> None:
-    assert "config rule" not in openwrt.firewall()
-    text = openwrt.firewall([IPv4Network("172.31.0.1"), IPv4Network("192.0.2.0/24")])
-    rules = [section.values for section in sections(text) if section.kind == "rule"]
+    assert rules_from("wan", two_datacentres()) == []
+    rules = rules_from("wan", planned({"management": ["172.31.0.1/32", "192.0.2.0/24"]}))
     allowed = {
         "src": ["wan"],
         "src_ip": ["172.31.0.1/32", "192.0.2.0/24"],
@@ -155,8 +159,35 @@ def test_only_management_comes_in_from_the_wan() -> None:
     assert [rule.get("dest") for rule in rules] == [None, ["*"]]
 
 
+def test_bfd_comes_in_from_other_routers_where_they_speak_it() -> None:
+    (rule,) = rules_from("peering", two_peerings())
+    assert rule == {
+        "name": ["bfd"],
+        "src": ["peering"],
+        "proto": ["udp"],
+        "dest_port": ["3784"],
+        "target": ["ACCEPT"],
+    }
+    assert rules_from("peering", two_datacentres()) == []
+
+
+def test_a_second_peering_network_is_the_fourth_card_and_in_the_zone_of_the_first() -> None:
+    plan = two_peerings()
+    site, router = next(machines(plan))
+    network = named(openwrt.network(plan, site, router), "interface", "peering2")
+    assert (network["device"], network["ipaddr"]) == ("eth3", "172.29.0.1/22")
+    zone = named(openwrt.firewall(plan), "zone", "peering")
+    assert zone.values["network"] == ["peering", "peering2"]
+    assert named(openwrt.dhcp(plan, site), "dhcp", "peering2")["ignore"] == "1"
+    assert "net.ipv4.conf.eth3.send_redirects = 0" in openwrt.sysctl(plan)
+
+
 def test_only_the_wan_masquerades() -> None:
-    zones = [section for section in sections(openwrt.firewall()) if section.kind == "zone"]
+    zones = [
+        section
+        for section in sections(openwrt.firewall(two_datacentres()))
+        if section.kind == "zone"
+    ]
     assert [zone["name"] for zone in zones if "masq" in zone.values] == ["wan"]
     assert all(zone["masq_allow_invalid"] == "1" for zone in zones)
 
@@ -164,7 +195,7 @@ def test_only_the_wan_masquerades() -> None:
 def test_pods_may_ask_for_names() -> None:
     (dnsmasq,) = [
         section
-        for section in sections(openwrt.dhcp(two_datacentres().sites[0]))
+        for section in sections(openwrt.dhcp(two_datacentres(), two_datacentres().sites[0]))
         if section.kind == "dnsmasq"
     ]
     assert dnsmasq["localservice"] == "0"
@@ -176,7 +207,7 @@ def test_every_node_has_its_planned_lease() -> None:
         for site in plan.sites:
             hosts = {
                 section["name"]: (section["mac"], section["ip"])
-                for section in sections(openwrt.dhcp(site))
+                for section in sections(openwrt.dhcp(plan, site))
                 if section.kind == "host"
             }
             assert hosts == {
@@ -185,14 +216,14 @@ def test_every_node_has_its_planned_lease() -> None:
 
 
 def test_strangers_get_no_lease() -> None:
-    pool = named(openwrt.dhcp(two_datacentres().sites[0]), "dhcp", "lan")
+    pool = named(openwrt.dhcp(two_datacentres(), two_datacentres().sites[0]), "dhcp", "lan")
     assert pool["dynamicdhcp"] == "0"
 
 
 @pytest.mark.parametrize("length", [24, 27, 20])
 def test_the_pool_is_the_lan(length: int) -> None:
     plan = planned({"lan_prefix_length": length, "lans": "10.0.0.0/12", "datacentres": 1})
-    pool = named(openwrt.dhcp(plan.sites[0]), "dhcp", "lan")
+    pool = named(openwrt.dhcp(plan, plan.sites[0]), "dhcp", "lan")
     lan = plan.sites[0].lan
     first = lan.network_address + int(pool["start"])
     last = first + int(pool["limit"]) - 1
@@ -200,13 +231,12 @@ def test_the_pool_is_the_lan(length: int) -> None:
 
 
 def test_nobody_gets_a_lease_on_wan_and_peering() -> None:
-    text = openwrt.dhcp(two_datacentres().sites[0])
+    text = openwrt.dhcp(two_datacentres(), two_datacentres().sites[0])
     assert all(named(text, "dhcp", name)["ignore"] == "1" for name in ("wan", "peering"))
 
 
 def test_no_router_sends_redirects() -> None:
-    settings = dict(
-        line.split(" = ") for line in openwrt.sysctl().splitlines() if "send_redirects" in line
-    )
+    lines = openwrt.sysctl(two_datacentres()).splitlines()
+    settings = dict(line.split(" = ") for line in lines if "send_redirects" in line)
     interfaces = ("all", "default", "eth0", "eth1", "eth2", "br-lan")
     assert settings == {f"net.ipv4.conf.{name}.send_redirects": "0" for name in interfaces}

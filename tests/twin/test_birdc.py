@@ -86,3 +86,22 @@ def test_sessions_are_told_by_their_neighbors_address(answering: Path) -> None:
 """
     )
     assert birdc.sessions(answering) == {"10.1.1.21": "Active", "10.1.1.22": "Established"}
+
+
+BFD = """\
+bfd1:
+IP address                Interface  State      Since         Interval  Timeout
+172.30.0.3                eth2       Up         2026-11-22 12:00:17.923    0.050    0.150
+172.29.0.3                eth3       Down       2026-11-22 12:00:17.922    1.000    0.000
+"""
+
+
+def test_the_state_of_each_bfd_session_is_read_by_its_neighbor() -> None:
+    assert birdc.bfd_states(BFD.splitlines()) == {"172.30.0.3": "Up", "172.29.0.3": "Down"}
+
+
+@pytest.mark.twin
+def test_a_bird_without_bfd_says_so(bird: Path) -> None:
+    with pytest.raises(BirdError, match="no BFD protocol running"):
+        birdc.bfd_sessions(bird)
+    assert birdc.bfd_states(["There is no BFD protocol running"]) == {}

@@ -1,5 +1,7 @@
 """Each kind of difference, and none where there is none."""
 
+from dataclasses import replace
+
 import pytest
 
 from verify.compare import differences
@@ -14,11 +16,13 @@ ROUTER = Expected(
         "10.1.0.0/16": frozenset({"unreachable"}),
     },
     sessions={"172.30.0.3": "dc2-router1", "10.1.1.21": "dc1-worker1"},
+    bfd={"172.30.0.3": "dc2-router1"},
 )
 
 AS_PLANNED = Observed(
     routes=ROUTER.routes,
     sessions={"172.30.0.3": "Established", "10.1.1.21": "Established"},
+    bfd={"172.30.0.3": "Up"},
 )
 
 
@@ -31,7 +35,7 @@ def found(observed: Observed) -> list[tuple[Check, str]]:
 
 def with_routes(**changed: frozenset[str] | None) -> Observed:
     routes = {**ROUTER.routes, **changed}
-    return Observed({p: ways for p, ways in routes.items() if ways}, AS_PLANNED.sessions)
+    return replace(AS_PLANNED, routes={p: ways for p, ways in routes.items() if ways})
 
 
 def test_what_is_as_planned_has_no_findings() -> None:
@@ -41,22 +45,37 @@ def test_what_is_as_planned_has_no_findings() -> None:
 @pytest.mark.parametrize("state", ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Down"])
 def test_a_session_that_is_not_established_is_found_with_its_state(state: str) -> None:
     sessions = {**AS_PLANNED.sessions, "10.1.1.21": state}
-    assert found(Observed(ROUTER.routes, sessions)) == [
+    assert found(replace(AS_PLANNED, sessions=sessions)) == [
         (Check.SESSIONS, f"the session with dc1-worker1 (10.1.1.21) is {state}")
     ]
 
 
 def test_a_session_that_is_not_there_is_found_by_name() -> None:
-    assert found(Observed(ROUTER.routes, {"10.1.1.21": "Established"})) == [
+    assert found(replace(AS_PLANNED, sessions={"10.1.1.21": "Established"})) == [
         (Check.SESSIONS, "no session with dc2-router1 (172.30.0.3) is configured")
     ]
 
 
 def test_a_session_that_nobody_planned_is_found() -> None:
     sessions = {**AS_PLANNED.sessions, "10.1.1.99": "Established"}
-    assert found(Observed(ROUTER.routes, sessions)) == [
+    assert found(replace(AS_PLANNED, sessions=sessions)) == [
         (Check.SESSIONS, "a session with 10.1.1.99 is not in the plan")
     ]
+
+
+@pytest.mark.parametrize(
+    ("bfd", "message"),
+    [
+        ({"172.30.0.3": "Down"}, "the BFD session with dc2-router1 (172.30.0.3) is Down"),
+        ({}, "no BFD session with dc2-router1 (172.30.0.3) is configured"),
+        (
+            {"172.30.0.3": "Up", "172.30.0.9": "Up"},
+            "a BFD session with 172.30.0.9 is not in the plan",
+        ),
+    ],
+)
+def test_a_bfd_session_that_is_not_as_planned_is_found(bfd: dict[str, str], message: str) -> None:
+    assert found(replace(AS_PLANNED, bfd=bfd)) == [(Check.BFD, message)]
 
 
 def test_a_route_that_is_missing_is_found_with_its_way() -> None:
@@ -100,7 +119,8 @@ def test_a_route_that_nobody_planned_is_found() -> None:
 
 
 def test_a_machine_that_shows_nothing_lacks_everything() -> None:
-    assert len(found(Observed(routes={}))) == len(ROUTER.routes) + len(ROUTER.sessions)
+    everything = (*ROUTER.routes, *ROUTER.sessions, *ROUTER.bfd)
+    assert len(found(Observed(routes={}))) == len(everything)
 
 
 def test_a_finding_reads_as_machine_and_message() -> None:

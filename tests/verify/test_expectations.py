@@ -109,6 +109,28 @@ def test_sessions_are_those_of_the_plan_at_both_ends() -> None:
     assert found["dc2-worker1"].sessions == {"10.1.2.2": "dc2-router1", "10.1.2.3": "dc2-router2"}
 
 
+def test_bfd_follows_the_sessions_between_routers() -> None:
+    pairs = {"datacentres": [{"routers": 2, "nodes": 1}] * 2}
+    on = make_plan(load({**pairs, "redundancy": {"bfd": {"enabled": True}}}))
+    found = expectations(on)
+    assert found["dc1-router1"].bfd == {
+        "172.30.0.2": "dc1-router2",
+        "172.30.0.3": "dc2-router1",
+        "172.30.0.4": "dc2-router2",
+    }
+    assert found["dc2-worker1"].bfd == {}
+    assert expectations(SHARED)["dc1-router1"].bfd == {}
+
+
+def test_two_networks_between_routers_are_ways_side_by_side() -> None:
+    redundancy = {"second_peering": "172.29.0.0/22", "bfd": {"enabled": True}}
+    plan = make_plan(load({"datacentres": 9, "redundancy": redundancy}))
+    found = table(plan, "dc1-router1")
+    assert found["172.29.0.0/22"] == "eth3"
+    assert found["10.1.2.0/24"] == "172.29.0.3+172.30.0.3"
+    assert len(expectations(plan)["dc9-router1"].bfd) == 4, "two reflectors, each on two networks"
+
+
 @pytest.mark.parametrize("kind", [Kind.POD, Kind.HOST])
 def test_pods_and_the_wans_host_speak_no_bgp(kind: Kind) -> None:
     machines = [m for m in expectations(DEFAULT).values() if m.kind is kind]

@@ -26,7 +26,8 @@ Look = Callable[[str, Expected], Observed]
 
 
 def as_planned(_stack: str, expected: Expected) -> Observed:
-    return Observed(expected.routes, dict.fromkeys(expected.sessions, "Established"))
+    established = dict.fromkeys(expected.sessions, "Established")
+    return Observed(expected.routes, established, dict.fromkeys(expected.bfd, "Up"))
 
 
 def nothing(_stack: str, _expected: Expected) -> Observed:
