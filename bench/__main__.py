@@ -16,7 +16,17 @@ from rich.console import Console
 from bench.machine import facts, load_average
 from bench.section import BenchError, Options, Section
 from bench.show import show, show_facts
-from bench.suites import growth, libvirt, plan, preview, up, verify
+from bench.suites import (
+    failover,
+    growth,
+    libvirt,
+    plan,
+    preview,
+    routes,
+    throughput,
+    up,
+    verify,
+)
 
 SUITES: Mapping[str, Callable[[Options], Section]] = {
     "preview": preview.run,
@@ -25,6 +35,9 @@ SUITES: Mapping[str, Callable[[Options], Section]] = {
     "growth": growth.run,
     "plan": plan.run,
     "verify": verify.run,
+    "failover": failover.run,
+    "routes": routes.run,
+    "throughput": throughput.run,
 }
 
 _RUNS = 3

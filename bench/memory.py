@@ -18,5 +18,10 @@ def daemons_mebibytes(stack: str) -> float:
     return found / 1024
 
 
+def pss_mebibytes(process: int) -> float:
+    """The proportional set size of one process."""
+    return _kibibytes(Path(f"/proc/{process}/smaps_rollup").read_text()) / 1024
+
+
 def _kibibytes(smaps: str) -> int:
     return next(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Pss:"))
