@@ -30,7 +30,7 @@ HERE = PATH="$$($(PYTHON) -m tools path):$$PATH:/usr/sbin:/sbin" &&
 STACK_HERE = $(HERE) pulumi stack select --create $(STACK) && \
              python3 -m tools mend --stack $(STACK) $(REPEATABLE) &&
 
-.PHONY: up preview down doctor verify observability test lint bench lock tools dev state
+.PHONY: up preview down doctor verify observability test lint bench lock proto tools dev state
 .DEFAULT_GOAL := up
 
 up: tools state ## the stack, then what it does
@@ -69,6 +69,10 @@ lock: dev
 	@$(HERE) $(LOCK) --upgrade requirements.in -o requirements.txt && \
 	  $(LOCK) --upgrade requirements-libvirt.in -o requirements-libvirt.txt && \
 	  $(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+
+# What the twin speaks to GoBGP with, from the part of its API that is used.
+proto: dev
+	@$(HERE) python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. twin/gobgp.proto
 
 tools: ## what `up` needs: packages, .venv, the engine
 	@$(PYTHON) -m tools install $(if $(filter twin%,$(STACK)),,--libvirt)

@@ -185,7 +185,7 @@ class GracefulRestart(_message.Message):
     restart_time: int
     notification_enabled: bool
     local_restarting: bool
-    def __init__(self, enabled: bool = ..., restart_time: _Optional[int] = ..., notification_enabled: bool = ..., local_restarting: bool = ...) -> None: ...
+    def __init__(self, enabled: _Optional[bool] = ..., restart_time: _Optional[int] = ..., notification_enabled: _Optional[bool] = ..., local_restarting: _Optional[bool] = ...) -> None: ...
 
 class AfiSafi(_message.Message):
     __slots__ = ("mp_graceful_restart", "config")
@@ -201,7 +201,7 @@ class AfiSafiConfig(_message.Message):
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     family: Family
     enabled: bool
-    def __init__(self, family: _Optional[_Union[Family, _Mapping]] = ..., enabled: bool = ...) -> None: ...
+    def __init__(self, family: _Optional[_Union[Family, _Mapping]] = ..., enabled: _Optional[bool] = ...) -> None: ...
 
 class MpGracefulRestart(_message.Message):
     __slots__ = ("config",)
@@ -213,7 +213,7 @@ class MpGracefulRestartConfig(_message.Message):
     __slots__ = ("enabled",)
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     enabled: bool
-    def __init__(self, enabled: bool = ...) -> None: ...
+    def __init__(self, enabled: _Optional[bool] = ...) -> None: ...
 
 class Family(_message.Message):
     __slots__ = ("afi", "safi")
