@@ -78,7 +78,8 @@ def export(settings: Settings, plan: Plan, outputs: Mapping[str, object]) -> Non
     pulumi.export("node_ips", {node.name: str(node.lan.address.ip) for node in plan.nodes})
     pulumi.export("router_ips", {router.name: str(router.router_id) for router in plan.routers})
     pulumi.export("pod_cidrs", {node.name: str(node.pod_cidr) for node in plan.nodes})
-    pulumi.export("vips", {})
+    services = plan.load_balancing.demo
+    pulumi.export("vips", {service.name: str(service.vip) for service in services})
     pulumi.export("scrape", scrape.targets(plan, agents="kubeconfig" in outputs))
     pulumi.export("fabric", settings.fabric.model_dump(mode="json", exclude_defaults=True))
     for name, output in outputs.items():

@@ -101,7 +101,7 @@ def _node(plan: Plan, artifacts: Artifacts, known: _Known, site: Site, node: Nod
         nics,
         twin.network(),
         _FORWARDING,
-        speaker=twin.speaker(),
+        speaker=twin.agent.speaker(frozenset()),
         pods=tuple(twin.pods()),
     )
 

@@ -51,6 +51,11 @@ class Addressing:
         length = self.fabric.node_pods_prefix_length - NODE_SLOT_BITS
         return self._block("fabric.pods", self.fabric.pods, length, datacentre.index)
 
+    def vips(self, datacentre: Datacentre) -> IPv4Network:
+        """The datacentre's own pool of VIPs, where each has one."""
+        length = self.fabric.load_balancing.pool_prefix_length
+        return self._block("fabric.vips", self.fabric.vips, length, datacentre.index)
+
     def gateway(self, datacentre: Datacentre) -> IPv4Interface:
         """The address that nodes use as their default gateway, whichever router holds it."""
         return self._on_lan(datacentre, GATEWAY_HOST)

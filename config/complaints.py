@@ -96,7 +96,7 @@ def _problem(
             return Problem(field, value, "is not a whole number", "write a whole number")
         case "bool_type" | "bool_parsing":
             return Problem(field, value, "is neither true nor false", "write true or false")
-        case "enum":
+        case "enum" | "literal_error":
             return Problem(field, value, "is none of the choices", f"write {context['expected']}")
         case "greater_than_equal":
             return Problem(field, value, "is too small", f"write {context['ge']} or more")

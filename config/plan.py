@@ -24,7 +24,8 @@ from config.machines import (
 )
 from config.observability import Observability
 from config.redundancy import Bfd
-from config.schema import Datacentre, Fabric, Substrate, Timers
+from config.schema import Datacentre, Fabric, PodRoutes, Substrate, Timers
+from config.services import Services, make_services
 from config.sessions import PEERING_PASSWORD, Session, sessions
 from config.settings import Settings
 
@@ -52,6 +53,8 @@ class Plan:
     bfd: Bfd
     pods_per_node: int
     observability: Observability
+    pod_routes: PodRoutes
+    load_balancing: Services
     sites: tuple[Site, ...]
     sessions: Mapping[str, tuple[Session, ...]]
     passwords: Mapping[str, str] = field(repr=False)
@@ -91,6 +94,7 @@ def make_plan(settings: Settings) -> Plan:
     if settings.substrate is Substrate.LIBVIRT and not settings.libvirt.cluster:
         sites = tuple(replace(site, nodes=()) for site in sites)
     passwords = _passwords(settings)
+    services = make_services(fabric, sites)
     return Plan(
         cluster=fabric.cluster,
         lans=fabric.lans,
@@ -106,8 +110,10 @@ def make_plan(settings: Settings) -> Plan:
         node_pods_prefix_length=fabric.node_pods_prefix_length,
         timers=fabric.timers,
         bfd=fabric.redundancy.bfd,
-        pods_per_node=fabric.twin.pods_per_node,
         observability=fabric.observability,
+        pods_per_node=max(fabric.twin.pods_per_node, services.most_pods_on_a_node),
+        pod_routes=fabric.pod_routes,
+        load_balancing=services,
         sites=sites,
         sessions=sessions(
             sites, full_mesh_limit=fabric.full_mesh_limit, passwords=passwords.keys()

@@ -9,9 +9,10 @@ from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Network
 
-from config import asns
+from config import asns, service_rules
 from config.addressing import Addressing, positions
 from config.errors import ConfigurationError, Problem
+from config.load_balancing import AddressType
 from config.observability import Discovery, Observability
 from config.pods import most_pods
 from config.schema import Datacentre, Fabric, Substrate
@@ -32,6 +33,7 @@ def problems(settings: Settings) -> list[Problem]:
         *_controlplanes(fabric),
         *_timers(fabric),
         *_bfd(fabric),
+        *service_rules.problems(settings),
         *_passwords(settings),
         *_pods(fabric),
         *_shared_networks(settings),
@@ -91,6 +93,9 @@ def _overlaps(fabric: Fabric) -> Iterator[Problem]:
     ]
     if fabric.redundancy.second_peering is not None:
         named.append(("fabric.redundancy.second_peering", fabric.redundancy.second_peering))
+    services = fabric.load_balancing
+    if AddressType.EXTERNAL_IP in services.announce:
+        named.append(("fabric.load_balancing.external_ips", services.external_ips))
     if any(datacentre.lan is None for datacentre in fabric.datacentres):
         named.append(("fabric.lans", fabric.lans))
     lans = list(_lans(fabric))

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 
+from config.load_balancing import LoadBalancing
 from config.observability import Observability
 from config.redundancy import Redundancy
 from config.scalars import Asn, DnsLabel, LibvirtUri, Password, Prefix, Seconds, Whole, refusal
@@ -154,6 +155,14 @@ Datacentres = Annotated[
 ]
 
 
+class PodRoutes(StrEnum):
+    """What routers tell those of other datacentres about their pods."""
+
+    EACH = "each"
+    SUMMARY = "summary"
+    NONE = "none"
+
+
 class Fabric(Strict):
     """The whole network: its ranges, its datacentres, and how they speak BGP.
 
@@ -176,6 +185,8 @@ class Fabric(Strict):
     wan: Prefix = IPv4Network("172.31.0.0/22")
     management: tuple[Prefix, ...] | None = None
 
+    pod_routes: PodRoutes = PodRoutes.EACH
+    load_balancing: LoadBalancing = LoadBalancing()
     asns: Asns = Asns()
     timers: Timers = Timers()
     full_mesh_limit: Whole = Field(default=6, ge=2)

@@ -7,8 +7,19 @@ from dataclasses import dataclass, field
 
 from config.machines import Node, Router, Site
 from config.plan import Plan
-from render import bird, cilium, keepalived, kubernetes, metrics, monitoring, openwrt, talos
+from render import (
+    bird,
+    cilium,
+    keepalived,
+    kubernetes,
+    metrics,
+    monitoring,
+    openwrt,
+    services,
+    talos,
+)
 from render.documents import Document
+from render.services import ServiceArtifacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class SiteArtifacts:
 class Artifacts:
     """Everything: routers and nodes by name, datacentres that have nodes by name, the cluster.
 
+    `advertisements` and `pools` are Cilium's resources, `demo` is what runs on top.
     `monitoring` are objects for a Prometheus and a Grafana in it.
     """
 
@@ -49,6 +61,8 @@ class Artifacts:
     sites: Mapping[str, SiteArtifacts]
     helm_values: Document
     advertisements: tuple[Document, ...]
+    pools: tuple[Document, ...]
+    demo: tuple[ServiceArtifacts, ...]
     monitoring: tuple[Document, ...]
 
 
@@ -63,7 +77,9 @@ def render(plan: Plan) -> Artifacts:
         nodes={node.name: _node(plan, site, node) for site in plan.sites for node in site.nodes},
         sites={site.name: _site(plan, site) for site in plan.sites if site.nodes},
         helm_values=cilium.helm_values(plan),
-        advertisements=(cilium.bgp_advertisement(),),
+        advertisements=(cilium.bgp_advertisement(plan),),
+        pools=tuple(services.pool(pool) for pool in plan.load_balancing.pools),
+        demo=tuple(services.demo(plan, service) for service in plan.load_balancing.demo),
         monitoring=monitoring.documents(plan),
     )
 

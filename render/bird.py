@@ -11,6 +11,7 @@ from ipaddress import IPv4Network
 
 from config.machines import SECOND_PEERING_NETWORK, Router, Site
 from config.plan import Plan
+from config.schema import PodRoutes
 from config.sessions import Session, SessionKind
 from render import interfaces
 from render.cilium import LISTEN_PORT
@@ -36,7 +37,7 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
     sessions = plan.sessions[router.name]
     routers = [item for item in sessions if item.neighbor_kind is SessionKind.ROUTER]
     pod_cidrs = {node.name: node.pod_cidr for node in site.nodes}
-    shared = list(_single_addresses(plan))
+    shared = list(_shared(plan))
     return fill(
         "bird.conf.j2",
         site=site,
@@ -55,7 +56,10 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
         ],
         unreachable=unreachable(plan, site),
         shared_patterns=shared,
-        fabric_patterns=[*_lans(plan), _every(plan.pods, plan.node_pods_prefix_length), *shared],
+        pod_routes=plan.pod_routes,
+        own_pods=_every(site.pods, plan.node_pods_prefix_length),
+        own_routers=[item.name for item in site.routers],
+        fabric_patterns=[*_lans(plan), *_pods(plan), *shared],
         lan_interface=interfaces.LAN_BRIDGE,
         node_port=LISTEN_PORT,
         node_sessions=f"{_PREFIXES[SessionKind.NODE]}*",
@@ -91,8 +95,9 @@ def unreachable(plan: Plan, site: Site) -> tuple[IPv4Network, ...]:
     come as far as a router is lost already.
     """
     everywhere = (plan.lans, plan.pods, plan.services, plan.vips, plan.egress)
+    announced = (network for network, _ in plan.load_balancing.announced)
     apart = (other.lan for other in plan.sites if not other.lan.subnet_of(plan.lans))
-    return tuple(dict.fromkeys((site.pods, *everywhere, *apart)))
+    return tuple(dict.fromkeys((site.pods, *everywhere, *announced, *apart)))
 
 
 def _lans(plan: Plan) -> Iterator[str]:
@@ -109,9 +114,22 @@ def _lans(plan: Plan) -> Iterator[str]:
             yield str(site.lan)
 
 
-def _single_addresses(plan: Plan) -> Iterator[str]:
-    for network in (plan.vips, plan.egress):
-        yield _every(network, network.max_prefixlen)
+def _pods(plan: Plan) -> Iterator[str]:
+    """Patterns of what datacentres tell each other of their pods."""
+    match plan.pod_routes:
+        case PodRoutes.EACH:
+            yield _every(plan.pods, plan.node_pods_prefix_length)
+        case PodRoutes.SUMMARY:
+            yield _every(plan.pods, plan.sites[0].pods.prefixlen)
+        case PodRoutes.NONE:
+            pass
+
+
+def _shared(plan: Plan) -> Iterator[str]:
+    """Patterns of what any node may announce: addresses of services, and of egress gateways."""
+    for network, length in plan.load_balancing.announced:
+        yield _every(network, length)
+    yield _every(plan.egress, plan.egress.max_prefixlen)
 
 
 def _every(network: IPv4Network, length: int) -> str:

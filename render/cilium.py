@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from config.machines import Site
 from config.plan import Plan
-from render import cilium_metrics
+from render import cilium_metrics, services
 from render.documents import Document
 from render.kubernetes import ZONE_LABEL
 
@@ -21,9 +21,9 @@ KUBE_PRISM_PORT = 7445
 #: Where Cilium looks for the passwords of BGP (`bgpControlPlane.secretsNamespace`).
 SECRETS_NAMESPACE = "kube-system"
 
-#: The label by which a peer configuration finds what to advertise.
+#: The label by which a peer configuration finds what to advertise, and the name of that.
 _ADVERTISE_LABEL = "underlay.io/advertise"
-_POD_CIDRS = "pod-cidrs"
+_ADVERTISED = "to-routers"
 
 _API_VERSION = "cilium.io/v2"
 
@@ -68,6 +68,11 @@ def helm_values(plan: Plan) -> Document:
         "autoDirectNodeRoutes": True,
         "directRoutingSkipUnreachable": True,
         "enableIPv4Masquerade": False,
+        # A node that passes a connection on to a pod elsewhere has the answers come back by itself.
+        "loadBalancer": {"mode": "snat"},
+        # A service without endpoints is withdrawn; by default, Cilium goes on announcing it where
+        # externalTrafficPolicy is Cluster (docs.cilium.io, "Service Losing All Backends").
+        "enableNoServiceEndpointsRoutable": False,
         "bgpControlPlane": {"enabled": True, "secretsNamespace": {"name": SECRETS_NAMESPACE}},
         # Its replicas refuse to share a node, and Helm would wait for the second one for ever.
         "operator": {"replicas": min(2, len(plan.nodes)), **cilium_metrics.operator(plan)},
@@ -133,20 +138,26 @@ def bgp_peer_config(plan: Plan, site: Site) -> Document:
                 {
                     "afi": "ipv4",
                     "safi": "unicast",
-                    "advertisements": {"matchLabels": {_ADVERTISE_LABEL: _POD_CIDRS}},
+                    "advertisements": {"matchLabels": {_ADVERTISE_LABEL: _ADVERTISED}},
                 }
             ],
         },
     }
 
 
-def bgp_advertisement() -> Document:
-    """Each node advertises its PodCIDR. A selector is forbidden for this type."""
+def bgp_advertisement(plan: Plan) -> Document:
+    """Each node advertises its PodCIDR, for which a selector is forbidden, and services."""
+    of_services = services.advertisement(plan)
     return {
         "apiVersion": _API_VERSION,
         "kind": "CiliumBGPAdvertisement",
-        "metadata": {"name": _POD_CIDRS, "labels": {_ADVERTISE_LABEL: _POD_CIDRS}},
-        "spec": {"advertisements": [{"advertisementType": "PodCIDR"}]},
+        "metadata": {"name": _ADVERTISED, "labels": {_ADVERTISE_LABEL: _ADVERTISED}},
+        "spec": {
+            "advertisements": [
+                {"advertisementType": "PodCIDR"},
+                *([of_services] if of_services else []),
+            ]
+        },
     }
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from config.plan import Plan
+from config.route_counts import pod_route_counts, service_route_count
 from render.templating import fill
 
 
 def readme(plan: Plan, *, cluster: bool) -> str:
     """Markdown: the datacentres and their machines; `cluster` says whether there is a real one."""
-    return fill("readme.md.j2", plan=plan, cluster=cluster)
+    return fill(
+        "readme.md.j2",
+        plan=plan,
+        cluster=cluster,
+        pod_routes=pod_route_counts(plan),
+        service_routes=service_route_count(plan),
+    )

@@ -8,13 +8,15 @@ left out, and a family announces what the advertisements of its selector name, e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import cast
 
 from twin.gobgp import Neighbor, Speaker
 from twin.manifest import Manifest, TranslationError, labels, mapping, name, selects, sequence
+from twin.services import Service, announced
 
 #: The defaults of CiliumBGPPeerConfig's fields (its CRD).
 _PEER_PORT = 179
@@ -45,18 +47,28 @@ def resources(manifests: Iterable[Manifest]) -> Resources:
     )
 
 
-def speaker(
-    resources: Resources,
-    *,
-    node_labels: Mapping[str, str],
-    address: IPv4Address,
-    pod_cidr: IPv4Network,
-) -> Speaker | None:
-    """What the agent on a node with these labels does, or None where no resource selects it."""
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A node, and what its agent knows of services: which there are, and which pods answer.
+
+    `announces_without_endpoints` is `enable-no-service-endpoints-routable`.
+    """
+
+    name: str
+    labels: Mapping[str, str]
+    address: IPv4Address
+    pod_cidr: IPv4Network
+    services: Sequence[Service] = ()
+    ready: AbstractSet[str] = frozenset()
+    announces_without_endpoints: bool = True
+
+
+def speaker(resources: Resources, node: Local) -> Speaker | None:
+    """What the agent on a node does, or None where no resource selects the node."""
     matching = [
         config
         for config in resources.cluster_configs
-        if selects(mapping(config, "spec", "nodeSelector"), node_labels)
+        if selects(mapping(config, "spec", "nodeSelector"), node.labels)
     ]
     if not matching:
         return None
@@ -68,22 +80,22 @@ def speaker(
     instance = instances[0]
     local_asn = cast(int, instance.get("localASN", 0))
     neighbors: list[Neighbor] = []
-    announces: set[bool] = set()
+    announces: set[frozenset[IPv4Network]] = set()
     for peer in sequence(instance, "peers"):
         config = _peer_config(resources, peer)
         if config is not None:
             neighbors.append(_neighbor(peer, config, local_asn, resources.secrets))
-            announces.add(_announces_pod_cidr(config, resources.advertisements))
+            announces.add(_announced(config, resources.advertisements, node))
     if len(announces) > 1:
         raise TranslationError(
             f"{name(matching[0])} announces to some peers alone, which the twin does not"
         )
     return Speaker(
         asn=local_asn,
-        router_id=address,
+        router_id=node.address,
         listen_port=cast("int | None", instance.get("localPort")),
         neighbors=tuple(neighbors),
-        prefixes=(pod_cidr,) if True in announces else (),
+        prefixes=tuple(sorted(prefix for found in announces for prefix in found)),
     )
 
 
@@ -112,16 +124,32 @@ def _peer_config(resources: Resources, peer: Manifest) -> Manifest | None:
     return next((config for config in resources.peer_configs if name(config) == wanted), None)
 
 
-def _announces_pod_cidr(config: Manifest, advertisements: Sequence[Manifest]) -> bool:
-    families = sequence(mapping(config, "spec"), "families")
-    return any(
-        entry.get("advertisementType") == "PodCIDR"
-        for family in families
-        if family.get("afi") == "ipv4" and family.get("advertisements") is not None
-        for advertisement in advertisements
-        if selects(mapping(family, "advertisements"), labels(advertisement))
-        for entry in sequence(mapping(advertisement, "spec"), "advertisements")
-    )
+def _announced(
+    config: Manifest, advertisements: Sequence[Manifest], node: Local
+) -> frozenset[IPv4Network]:
+    found: set[IPv4Network] = set()
+    for entry in _advertised(config, advertisements):
+        match entry.get("advertisementType"):
+            case "PodCIDR":
+                found.add(node.pod_cidr)
+            case "Service":
+                found |= announced(
+                    entry,
+                    node.services,
+                    node=node.name,
+                    ready=node.ready,
+                    without_endpoints=node.announces_without_endpoints,
+                )
+    return frozenset(found)
+
+
+def _advertised(config: Manifest, advertisements: Sequence[Manifest]) -> Iterator[Manifest]:
+    """What is advertised to a peer: the entries of all advertisements that its families name."""
+    for family in sequence(mapping(config, "spec"), "families"):
+        if family.get("afi") == "ipv4" and family.get("advertisements") is not None:
+            for advertisement in advertisements:
+                if selects(mapping(family, "advertisements"), labels(advertisement)):
+                    yield from sequence(mapping(advertisement, "spec"), "advertisements")
 
 
 def _password(reference: object, secrets: Sequence[Manifest]) -> str | None:

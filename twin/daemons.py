@@ -28,7 +28,7 @@ def start(
     namespace: str, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]
 ) -> None:
     """Start a daemon that stays in the foreground, in the namespace, detached from us."""
-    log = folder / f"{Path(command[0]).name}.log"
+    log = folder / f"{_program(command)}.log"
     with namespaces.inside(namespace), log.open("ab") as output:
         started = subprocess.Popen(
             command,
@@ -70,12 +70,18 @@ _LAUNCH_LIMIT_SECONDS = 20
 
 def running_in(folder: Path, program: str | None = None) -> list[int]:
     """The ids of the processes that were started for this folder or one below it."""
-    return [process for process, name in _daemons(folder) if program is None or name == program]
+    return [process for process, name in _daemons([folder]) if program in (None, name)]
 
 
 def end_all(folder: Path, program: str | None = None) -> None:
     """End all that was started for this folder, also what it starts while it is being ended."""
     while found := running_in(folder, program):
+        stop(found)
+
+
+def end_all_in(folders: Sequence[Path]) -> None:
+    """End all that was started for any of these folders."""
+    while found := [process for process, _ in _daemons(folders)]:
         stop(found)
 
 
@@ -115,16 +121,28 @@ def _all_ended(handles: Sequence[int]) -> bool:
     return True
 
 
-def _daemons(folder: Path) -> Iterable[tuple[int, str]]:
-    """The ids of the processes for a folder or one below it, and the names of their programs."""
-    mark = f"{_MARK}={folder}".encode()
+def _daemons(folders: Sequence[Path]) -> Iterable[tuple[int, str]]:
+    """The ids of the processes for folders or those below them, and their programs' names."""
+    marks = {f"{_MARK}={folder}".encode() for folder in folders}
+    below = tuple(mark + b"/" for mark in marks)
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             with suppress(OSError):
                 variables = Path(entry.path, "environ").read_bytes().split(b"\0")
-                if any(v == mark or v.startswith(mark + b"/") for v in variables):
-                    program = Path(entry.path, "cmdline").read_bytes().split(b"\0", 1)[0]
-                    yield int(entry.name), Path(os.fsdecode(program)).name
+                if any(v in marks or v.startswith(below) for v in variables):
+                    words = Path(entry.path, "cmdline").read_bytes().split(b"\0")[:-1]
+                    yield int(entry.name), _program([os.fsdecode(word) for word in words])
+
+
+def _program(command: Sequence[str]) -> str:
+    """What a command runs: the name of its program, or of the module that Python runs."""
+    match command:
+        case [_, "-m", module, *_]:
+            return module
+        case [program, *_]:
+            return Path(program).name
+        case _:
+            return ""  # it has ended, and nobody has waited for it yet
 
 
 _MARK = "UNDERLAY_DAEMON_OF"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -85,7 +84,8 @@ class Client:
         running = self._itself()
         if running == _itself(speaker):
             self._apply_neighbors(speaker.neighbors, self._configured())
-            self._apply_prefixes(speaker, set(self.prefixes()))
+            self.withdraw_others(speaker)
+            self.announce(speaker)
             return
         if running != _ITSELF_UNTOLD:
             self._call("StopBgp", api.StopBgpRequest(), Empty)
@@ -101,7 +101,7 @@ class Client:
         settings = _global(request)
         settings.asn, settings.router_id, settings.listen_port = _itself(speaker)
         self._call("StartBgp", request, Empty)
-        self._apply_prefixes(speaker, set())
+        self.announce(speaker)
         self._apply_neighbors(speaker.neighbors, {})
 
     def is_as(self, speaker: Speaker) -> bool:
@@ -122,6 +122,20 @@ class Client:
             for peer in self._peers()
         }
 
+    def withdraw_others(self, speaker: Speaker) -> None:
+        """Announce no prefix that `speaker` does not."""
+        for prefix in set(self.prefixes()) - set(speaker.prefixes):
+            request = api.DeletePathRequest(
+                family=_IPV4_UNICAST, path=_path(prefix, speaker.router_id)
+            )
+            self._call("DeletePath", request, Empty)
+
+    def announce(self, speaker: Speaker) -> None:
+        """Announce every prefix that `speaker` does."""
+        for prefix in set(speaker.prefixes) - set(self.prefixes()):
+            path = _path(prefix, speaker.router_id)
+            self._call("AddPath", api.AddPathRequest(path=path), api.AddPathResponse)
+
     def prefixes(self) -> list[IPv4Network]:
         """What it announces."""
         answers = self._stream(
@@ -141,16 +155,6 @@ class Client:
             elif current != neighbor:
                 request = api.UpdatePeerRequest(peer=_peer(neighbor))
                 self._call("UpdatePeer", request, api.UpdatePeerResponse)
-
-    def _apply_prefixes(self, speaker: Speaker, announced: AbstractSet[IPv4Network]) -> None:
-        for prefix in announced - set(speaker.prefixes):
-            request = api.DeletePathRequest(
-                family=_IPV4_UNICAST, path=_path(prefix, speaker.router_id)
-            )
-            self._call("DeletePath", request, Empty)
-        for prefix in set(speaker.prefixes) - announced:
-            path = _path(prefix, speaker.router_id)
-            self._call("AddPath", api.AddPathRequest(path=path), api.AddPathResponse)
 
     def _itself(self) -> _Itself:
         told = _global(self._call("GetBgp", api.GetBgpRequest(), api.GetBgpResponse))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from twin.machine import (
     Nic,
@@ -14,17 +15,18 @@ from twin.machine import (
     plug,
     static_neighbors,
 )
-from twin.network import Address, Network
+from twin.network import Address, Network, Route
 from twin.place import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host with one card and one address."""
+    """A host with one card and one address, and ways to what is behind the routers."""
 
     place: Place
     nics: tuple[Nic, ...]
     address: IPv4Interface
+    routes: Mapping[IPv4Network, IPv4Address] = field(default_factory=dict)
 
     def build(self, owner: str, previous: Host | None = None) -> None:
         """Boot the host, or bring a running one to what it should be."""
@@ -41,10 +43,11 @@ class Host:
         return drift_of_network(observed, self.network(), len(self.nics))
 
     def network(self) -> Network:
-        """One card, one address."""
+        """One card, one address, and the routes."""
         card = device_name(0)
         return Network(
             up=frozenset({"lo", card}),
             addresses=frozenset({Address(card, self.address)}),
+            routes=frozenset(Route(prefix, gateway) for prefix, gateway in self.routes.items()),
             neighbors=static_neighbors(self.nics, [card]),
         )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
-from typing import cast
 
-import yaml
-
-from twin import cilium, daemons, gobgp, gobgpd, manifest, masquerade, pods
+from twin import (
+    agentd,
+    backends,
+    daemons,
+    gobgp,
+    gobgpd,
+    manifest,
+    masquerade,
+    pods,
+    talos,
+)
+from twin.agent import Agent
 from twin.machine import (
     Nic,
     apply_network,
@@ -21,6 +28,7 @@ from twin.machine import (
     drift_of_network,
     observe_if_old,
     plug,
+    run_nft,
     static_neighbors,
 )
 from twin.manifest import Manifest, TranslationError
@@ -62,7 +70,9 @@ class Node:
     def build(self, owner: str, previous: Node | None = None) -> None:
         """Boot the node, or bring a running one to what its artifacts say."""
         is_new = self.place.claim(owner)
-        speaker = self.speaker()
+        if not is_new:
+            agentd.end(self.place)
+        speaker = self.agent.speaker(frozenset())
         if speaker:
             gobgpd.keep_running(self.place, is_new=is_new)
         else:
@@ -70,12 +80,20 @@ class Node:
         if previous:
             kept = {pod.place for pod in self.pods()}
             pods.remove(self.place, [p for p in previous.pods() if p.place not in kept])
+            serving = {endpoint.pod for endpoint in self.agent.own_endpoints}
+            backends.end(p for p in kept if p.machine not in serving)
         self._build_network(owner, previous, is_new=is_new)
         apply_sysctls(self.place, _SYSCTLS)
         masquerade.apply(self.place, self._values, self.pod_cidr, is_new=is_new)
-        if speaker:
+        backends.keep_running(self.place.stack, self.agent.own_endpoints)
+        ready = self.agent.ready()
+        # Rules come before routes: what the routes draw would be lost.
+        if self.agent.services or not is_new:
+            run_nft(self.place, ["-f", "-"], self.agent.rules(ready))
+        if speaker := self.agent.speaker(ready):
             with gobgp.connect(self.api_socket) as client:
                 client.start(speaker) if is_new else client.apply(speaker)
+        agentd.start(self.agent)
 
     def drift(self) -> list[str]:
         """What is not as the artifacts say. Empty for a healthy node."""
@@ -87,7 +105,8 @@ class Node:
             in_pod = drift_of_network(observe(pod.place.namespace), pod.network(), 1)
             found += [f"{pod.place.machine}: {deviation}" for deviation in in_pod]
         found += [f"sysctl {name}" for name in differing_sysctls(self.place, _SYSCTLS)]
-        speaker = self.speaker()
+        found += agentd.drift(self.agent)
+        speaker = self.agent.speaker(self.agent.ready())
         if speaker is None:
             return found
         if not daemons.running_in(self.place.folder, gobgpd.PROGRAM):
@@ -111,50 +130,38 @@ class Node:
 
     def network(self) -> Network:
         """What Talos makes of its machine configuration, and Cilium of its values."""
-        network = manifest.mapping(self._machine, "network")
-        (interface,) = manifest.sequence(network, "interfaces")
-        texts = cast("list[str]", interface.get("addresses") or [])
-        addresses = [IPv4Interface(text) for text in texts]
+        machine, own = self._machine, self.pods()
         card = device_name(0)
-        own = self.pods()
-        routes = {
-            Route(IPv4Network(str(route["network"])), gateway=IPv4Address(str(route["gateway"])))
-            for route in manifest.sequence(interface, "routes")
-        }
         return Network(
             up=frozenset({"lo", card, *(pod.node_device for pod in own)}),
             addresses=frozenset(
                 [
-                    *(Address(card, address) for address in addresses),
+                    *(Address(card, address) for address in machine.addresses),
                     *(Address(pod.node_device, IPv4Interface(pod.gateway)) for pod in own),
                 ]
             ),
             routes=frozenset(
                 [
-                    *routes,
+                    *machine.routes,
                     Route(self.pod_cidr),
                     *(Route(IPv4Network(pod.address), device=pod.node_device) for pod in own),
-                    *self._direct_routes(addresses[0].network),
+                    *self._direct_routes(machine.addresses[0].network),
                 ]
             ),
             neighbors=static_neighbors(self.nics, [card])
             | {Neighbor(pod.node_device, pod.address, pod.mac) for pod in own},
         )
 
-    def speaker(self) -> gobgp.Speaker | None:
-        """What Cilium's BGP control plane makes of the resources; nothing where it is off."""
-        values = self._values
-        if values.get("routingMode") != "native":
-            raise TranslationError(
-                f"routingMode {values.get('routingMode')} is not in the twin: use native"
-            )
-        if not manifest.mapping(values, "bgpControlPlane").get("enabled"):
-            return None
-        return cilium.speaker(
-            cilium.resources([manifest.document(text) for text in self.manifests]),
-            node_labels=cast("Mapping[str, str]", manifest.mapping(self._machine, "nodeLabels")),
-            address=manifest.internal_address(self._object),
-            pod_cidr=self.pod_cidr,
+    @cached_property
+    def agent(self) -> Agent:
+        """Its Cilium."""
+        return Agent(
+            stack=self.place.stack,
+            name=self.place.machine,
+            labels=self._machine.labels,
+            node=self.node,
+            helm_values=self.helm_values,
+            manifests=self.manifests,
         )
 
     def _build_network(self, owner: str, previous: Node | None, *, is_new: bool) -> None:
@@ -185,11 +192,8 @@ class Node:
         ]
 
     @cached_property
-    def _machine(self) -> Manifest:
-        """The v1alpha1 document of the patch, which is the one without a kind."""
-        documents = yaml.load_all(self.machine_patch, Loader=manifest.Loader)
-        proper = next(found for found in documents if "kind" not in found)
-        return manifest.mapping(proper, "machine")
+    def _machine(self) -> talos.Machine:
+        return talos.machine(self.machine_patch)
 
     @cached_property
     def _object(self) -> Manifest:

@@ -72,12 +72,13 @@ class Place:
         Its pods are its own: their names are the machine's and a number. What was never claimed
         has no folder, and is somebody else's.
         """
-        daemons.end_all(self.folder)
         is_own = re.compile(rf"{re.escape(self.machine)}(-pod\d+)?").fullmatch
-        for folder in self.folder.parent.glob(f"{self.machine}*"):
-            if is_own(folder.name):
-                namespaces.delete(Place(self.stack, folder.name).namespace)
-                shutil.rmtree(folder, ignore_errors=True)
+        candidates = self.folder.parent.glob(f"{self.machine}*")
+        folders = [folder for folder in candidates if is_own(folder.name)]
+        daemons.end_all_in([self.folder, *folders])
+        for folder in folders:
+            namespaces.delete(Place(self.stack, folder.name).namespace)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def claim_stack(stack: str, owner: str) -> None:

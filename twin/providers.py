@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from pulumi.dynamic import (
@@ -203,7 +203,15 @@ class HostProvider(ThingProvider):
     def thing(self, props: Props) -> Host:
         from twin.host import Host
 
-        return Host(_place(props), _nics(props), IPv4Interface(props["address"]))
+        return Host(
+            place=_place(props),
+            nics=_nics(props),
+            address=IPv4Interface(props["address"]),
+            routes={
+                IPv4Network(prefix): IPv4Address(gateway)
+                for prefix, gateway in props.get("routes", {}).items()
+            },
+        )
 
 
 def _place(props: Props) -> Place:

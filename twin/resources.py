@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -149,9 +149,14 @@ class Host(Machine, module="twin", name="Host"):
         machine: str,
         nics: Sequence[NicArgs],
         address: IPv4Interface,
+        routes: Mapping[IPv4Network, IPv4Address],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        inputs = _machine_inputs(seat, machine, nics) | {"address": str(address)}
+        inputs = _machine_inputs(seat, machine, nics)
+        inputs |= {
+            "address": str(address),
+            "routes": {str(prefix): str(gateway) for prefix, gateway in routes.items()},
+        }
         super().__init__(HostProvider(), name, inputs, opts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import pulumi
 
@@ -108,6 +108,7 @@ class Twin(pulumi.ComponentResource):
             machine=WAN_HOST,
             nics=[NicArgs(self._segments[WAN_NETWORK].id, _WAN_HOST_MAC, {})],
             address=self._args.plan.wan_gateway,
+            routes=wan_routes(self._args.plan),
             opts=self._children,
         )
 
@@ -118,16 +119,30 @@ class Twin(pulumi.ComponentResource):
         return NicArgs(self._segments[nic.network].id, nic.mac, others)
 
 
+def wan_routes(plan: Plan) -> dict[IPv4Network, IPv4Address]:
+    """The host's ways to services' addresses, by the first router; none where it may not come in.
+
+    It may where it is among `management`, to which routers are open on the WAN.
+    """
+    if not any(plan.wan_gateway.ip in network for network in plan.management):
+        return {}
+    gateway = plan.routers[0].wan.address.ip
+    return {network: gateway for network, _ in plan.load_balancing.announced}
+
+
 def _documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
     """What each datacentre that has nodes is told by the API server."""
     helm_values = yaml_text(rendered.helm_values)
+    services = [item for of in rendered.demo for item in (of.service, of.endpoint_slice)]
+    everywhere = (*rendered.advertisements, *rendered.pools, *services)
+    shared = [yaml_text(manifest) for manifest in everywhere]
     documents = {}
     for site in plan.sites:
         if of_site := rendered.sites.get(site.name):
-            public = (of_site.cluster_config, of_site.peer_config, *rendered.advertisements)
+            own = (of_site.cluster_config, of_site.peer_config)
             documents[site.name] = Documents(
                 helm_values=helm_values,
-                manifests=[yaml_text(manifest) for manifest in public],
+                manifests=[*(yaml_text(manifest) for manifest in own), *shared],
                 nodes={node.name: yaml_text(rendered.nodes[node.name].node) for node in site.nodes},
             )
     return documents

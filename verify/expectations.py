@@ -8,10 +8,12 @@ from ipaddress import IPv4Address, IPv4Network
 from config.machines import Node, Router, Site
 from config.plan import Plan
 from config.pods import pod_address, pod_gateway
+from config.schema import PodRoutes
+from config.services import announcements
 from config.sessions import SessionKind
 from render import interfaces
 from render.bird import unreachable
-from twin.twin import WAN_HOST
+from twin.twin import WAN_HOST, wan_routes
 from verify.model import DEFAULT, UNREACHABLE, Expected, Kind
 
 _NODE_CARD = "eth0"
@@ -23,7 +25,7 @@ def expectations(plan: Plan) -> dict[str, Expected]:
         *(router(plan, site, item) for site in plan.sites for item in site.routers),
         *(node(plan, site, item) for site in plan.sites for item in site.nodes),
         *(pod for item in plan.nodes for pod in pods(plan, item)),
-        Expected(WAN_HOST, Kind.HOST, {str(plan.wan): _by(_NODE_CARD)}),
+        host(plan),
     ]
     return {expected.machine: expected for expected in found}
 
@@ -42,7 +44,8 @@ def router(plan: Plan, site: Site, machine: Router) -> Expected:
     for other in plan.sites:
         if other is not site:
             ways = _by(*(nic.address.ip for far in other.routers for nic in far.peerings))
-            routes |= {str(network): ways for network in _announced(other)}
+            routes |= {str(network): ways for network in _announced(plan, other)}
+    routes |= _services(plan, site, machine)
     sessions = _sessions(plan, machine.name)
     return Expected(machine.name, Kind.ROUTER, routes, sessions, _bfd(plan, machine))
 
@@ -85,9 +88,43 @@ def pod_addresses(plan: Plan, machine: Node) -> list[IPv4Address]:
     return [pod_address(machine.pod_cidr, number) for number in range(1, plan.pods_per_node + 1)]
 
 
-def _announced(site: Site) -> Iterator[IPv4Network]:
+def host(plan: Plan) -> Expected:
+    """The WAN's host: the WAN, and the addresses of services where it may ask for them."""
+    routes = {str(plan.wan): _by(_NODE_CARD)}
+    routes |= {str(network): _by(way) for network, way in wan_routes(plan).items()}
+    return Expected(WAN_HOST, Kind.HOST, routes)
+
+
+def _announced(plan: Plan, site: Site) -> Iterator[IPv4Network]:
+    """What a datacentre's routers tell the others of it, but for services."""
     yield site.lan
-    yield from (node.pod_cidr for node in site.nodes)
+    match plan.pod_routes:
+        case PodRoutes.EACH:
+            yield from (node.pod_cidr for node in site.nodes)
+        case PodRoutes.SUMMARY:
+            yield site.pods
+
+
+def _services(plan: Plan, site: Site, machine: Router) -> dict[str, frozenset[str]]:
+    """The services' addresses: by the own nodes that announce them, else by routers whose do.
+
+    Those are the routers of the own AS, whose paths are shorter, and others only without them.
+    """
+    routes: dict[str, frozenset[str]] = {}
+    for prefix, names in announcements(plan.load_balancing, plan.sites).items():
+        of = {other.name: [n for n in other.nodes if n.name in names] for other in plan.sites}
+        far = [router for router in plan.routers if of[router.datacentre]]
+        same_as = [router for router in far if router.asn == machine.asn]
+        ways = [node.lan.address.ip for node in of[site.name]] or [
+            nic.address.ip for router in same_as or far for nic in router.peerings
+        ]
+        routes[destination(prefix)] = _by(*ways)
+    return routes
+
+
+def destination(prefix: IPv4Network) -> str:
+    """As iproute2 prints it: a single address without its length."""
+    return str(prefix.network_address if prefix.prefixlen == 32 else prefix)
 
 
 def _sessions(plan: Plan, machine: str) -> dict[str, str]:

@@ -75,6 +75,10 @@ class Watched(Protocol):
         """What is to be seen on these machines now, by name."""
         ...
 
+    def remaining(self) -> list[Finding]:
+        """What else is not as it should be, where all sessions and routes are."""
+        ...
+
 
 class Check(StrEnum):
     """What was checked; but for `ANSWERS`, the columns of the report.
@@ -89,6 +93,7 @@ class Check(StrEnum):
     PODS = "pods"
     SOURCE = "source"
     WAN = "wan"
+    VIPS = "vips"
     REACHED = "reached"
     METRICS = "metrics"
 

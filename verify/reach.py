@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from config.plan import Plan
+from config.schema import PodRoutes
 from twin import namespaces
 from twin.place import Place
 from twin.twin import WAN_HOST
@@ -36,6 +37,7 @@ class Pod:
 
     name: str
     node: str
+    datacentre: str
     address: str
     seen_outside_as: frozenset[str]
 
@@ -54,6 +56,7 @@ def pods(plan: Plan) -> list[Pod]:
         Pod(
             name=pod_name(node, number),
             node=node.name,
+            datacentre=site.name,
             address=str(address),
             seen_outside_as=frozenset(str(router.wan.address.ip) for router in site.routers),
         )
@@ -63,8 +66,19 @@ def pods(plan: Plan) -> list[Pod]:
     ]
 
 
+def pairs(plan: Plan) -> Iterator[tuple[Pod, Pod]]:
+    """Who must reach whom: everybody everybody else, where datacentres tell each other of pods."""
+    are_apart = plan.pod_routes is PodRoutes.NONE
+    everyone = pods(plan)
+    for sender in everyone:
+        for receiver in everyone:
+            is_told = not are_apart or sender.datacentre == receiver.datacentre
+            if receiver is not sender and is_told:
+                yield sender, receiver
+
+
 def probe(stack: str, plan: Plan) -> Reached:
-    """Send from every pod to every other and to the WAN's host. Takes at most some seconds."""
+    """Send from every pod to those it must reach and to the WAN. Takes at most some seconds."""
     addresses = {pod.name: pod.address for pod in pods(plan)}
     addresses[WAN_HOST] = str(plan.wan_gateway.ip)
     reached = Reached()
@@ -76,9 +90,12 @@ def probe(stack: str, plan: Plan) -> Reached:
         }
         for name, listener in sockets.items():
             selector.register(listener, selectors.EVENT_READ, name)
-        pairs = [(a, b) for a in sockets for b in addresses if a not in (b, WAN_HOST)]
+        wanted = [(a.name, b.name) for a, b in pairs(plan)]
+        wanted += [(pod.name, WAN_HOST) for pod in pods(plan)]
         for _ in range(_ROUNDS):
-            open_pairs = [pair for pair in pairs if pair not in reached.sources]
+            open_pairs = [
+                pair for pair in wanted if pair[0] in sockets and pair not in reached.sources
+            ]
             if open_pairs:
                 _round(open_pairs, addresses, sockets, selector, reached)
     return reached
@@ -86,25 +103,19 @@ def probe(stack: str, plan: Plan) -> Reached:
 
 def counts(plan: Plan) -> dict[str, dict[Check, int]]:
     """How many datagrams are to arrive, by the node whose pods send them."""
-    everyone = pods(plan)
-    senders = Counter(pod.node for pod in everyone)
+    own = Counter(pod.node for pod in pods(plan))
+    sent = Counter(sender.node for sender, _ in pairs(plan))
     return {
-        node: {
-            Check.PODS: own * (len(everyone) - 1),
-            Check.SOURCE: own * (len(everyone) - 1),
-            Check.WAN: own,
-        }
-        for node, own in senders.items()
+        node: {Check.PODS: sent[node], Check.SOURCE: sent[node], Check.WAN: count}
+        for node, count in own.items()
     }
 
 
 def findings(plan: Plan, reached: Reached) -> Iterator[Finding]:
     """What was not reached, and whose source was not what it should be."""
-    everyone = pods(plan)
-    for sender in everyone:
-        for receiver in everyone:
-            if receiver is not sender:
-                yield from _between(sender, receiver, reached)
+    for sender, receiver in pairs(plan):
+        yield from _between(sender, receiver, reached)
+    for sender in pods(plan):
         yield from _outwards(sender, reached)
 
 

@@ -18,11 +18,12 @@ _COLUMNS = (
     (Check.PODS, "reaches pods"),
     (Check.SOURCE, "as itself"),
     (Check.WAN, "WAN by NAT"),
+    (Check.VIPS, "VIPs"),
     (Check.REACHED, "from here"),
     (Check.METRICS, "scrape"),
 )
 
-_OF_SOME = frozenset({Check.BFD, Check.REACHED, Check.METRICS})
+_OF_SOME = frozenset({Check.BFD, Check.VIPS, Check.REACHED, Check.METRICS})
 
 #: Findings are listed up to here; a fabric that is down has thousands, and the first ones tell.
 _MOST_FINDINGS = 40

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from config.load import load
 from config.plan import Plan, make_plan
-from verify import metrics, probes, reach
+from verify import metrics, probes, reach, vips
 from verify.compare import all_differences
 from verify.expectations import expectations
-from verify.model import Expected, Kind, Sight
+from verify.model import Expected, Finding, Kind, Sight
 from verify.report import Report, to_see
 
 
@@ -37,17 +37,21 @@ class TwinStack:
         """What is to be seen on these machines now. One that is gone shows nothing."""
         return {machine.machine: probes.look(self.name, machine) for machine in machines}
 
+    def remaining(self) -> list[Finding]:
+        """Services that do not answer yet: nodes announce before all others can send there."""
+        return list(vips.findings(self.plan, vips.ask(self.name, self.plan, rounds=1)))
+
     def report(self) -> Report:
-        """Look at all machines, and send between all pods."""
+        """Look at all machines, send between all pods, and ask all services."""
         expected = expectations(self.plan)
         findings = list(all_differences(expected.values(), self.look(expected.values())))
         findings += reach.findings(self.plan, reach.probe(self.name, self.plan))
+        findings += vips.findings(self.plan, vips.ask(self.name, self.plan))
         findings += metrics.findings(self.name, self.plan)
         checked = to_see(expected.values())
-        for node, counts in reach.counts(self.plan).items():
-            checked[node] |= counts
-        for router, counts in metrics.counts(self.plan).items():
-            checked[router] |= counts
+        for of in (reach.counts, vips.counts, metrics.counts):
+            for machine, counts in of(self.plan).items():
+                checked[machine] |= counts
         return Report(
             stack=self.name,
             checked=checked,

@@ -24,10 +24,10 @@ class NotConvergedError(RuntimeError):
 
 
 def wait(stack: Watched, limit_seconds: float) -> float:
-    """Wait until every machine that speaks BGP has its sessions and routes. Returns the seconds.
+    """Wait for the sessions and routes of all that speak BGP, then for all else that must hold.
 
-    Who is as planned is not looked at again. Raises `NotConvergedError` with what is missing when
-    the limit has passed.
+    Returns the seconds. Who is as planned is not looked at again. Raises `NotConvergedError` with
+    what is missing when the limit has passed.
     """
     began = reported = time.monotonic()
     open_machines = stack.speakers()
@@ -36,8 +36,10 @@ def wait(stack: Watched, limit_seconds: float) -> float:
         findings = list(all_differences(open_machines.values(), seen))
         still_open = {finding.machine for finding in findings}
         open_machines = {name: open_machines[name] for name in open_machines if name in still_open}
-        now = time.monotonic()
         if not open_machines:
+            findings = stack.remaining()
+        now = time.monotonic()
+        if not findings:
             return now - began
         if now - began > limit_seconds:
             raise NotConvergedError(findings, now - began)

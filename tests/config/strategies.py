@@ -106,6 +106,17 @@ fabric_options: st.SearchStrategy[Written] = st.fixed_dictionaries(
                 "second_peering": st.just("172.29.0.0/22"),
             },
         ),
+        "pod_routes": st.sampled_from(["each", "summary"]),
+        "load_balancing": st.fixed_dictionaries(
+            {},
+            optional={
+                "pools": st.sampled_from(["fabric", "per-datacentre"]),
+                "announce": st.lists(
+                    st.sampled_from(["LoadBalancerIP", "ExternalIP", "ClusterIP"]), unique=True
+                ),
+                "aggregation_length": st.integers(24, 31),
+            },
+        ),
         "lan_prefix_length": st.integers(22, 27),
         "node_pods_prefix_length": st.integers(24, 26),
         "twin": st.fixed_dictionaries({"pods_per_node": st.integers(1, 50)}),

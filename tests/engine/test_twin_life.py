@@ -178,6 +178,31 @@ def test_two_stacks_of_the_same_plan_stand_side_by_side(make_stack: Callable[[],
             },
             id="a LAN of one's own and several pods a node",
         ),
+        pytest.param(
+            {
+                "datacentres": [{"routers": 2, "nodes": 1}, {"routers": 2}, {}],
+                "full_mesh_limit": 3,
+                "pod_routes": "summary",
+                "load_balancing": {
+                    "pools": "per-datacentre",
+                    "demo": [{"datacentre": "dc2", "external_traffic_policy": "Local"}],
+                },
+            },
+            id="one route for a datacentre's pods, reflected, and a service of one datacentre",
+        ),
+        pytest.param(
+            {
+                "datacentres": [{"routers": 2, "nodes": 1}, {"nodes": 1}],
+                "asns": {"routers": "per-datacentre", "cluster": "per-datacentre"},
+                "pod_routes": "summary",
+                "load_balancing": {"aggregation_length": 24, "demo": True},
+            },
+            id="aggregates of pods and services between ASes",
+        ),
+        pytest.param(
+            {"datacentres": [{"nodes": 1}, {"nodes": 1}], "pod_routes": "none"},
+            id="datacentres that know nothing of each other's pods",
+        ),
     ],
 )
 def test_every_shape_of_fabric_routes_as_planned(stack: Stack, fabric: dict[str, object]) -> None:

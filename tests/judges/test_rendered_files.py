@@ -32,8 +32,31 @@ def as_for_each_datacentre() -> Plan:
     return make_plan(load({"datacentres": 2, "asns": asns}))
 
 
+def services_of_every_kind() -> Plan:
+    demo = [
+        {"datacentre": "dc1"},
+        {"name": "b", "datacentre": "dc2", "external_traffic_policy": "Local"},
+    ]
+    announce = ["LoadBalancerIP", "ExternalIP", "ClusterIP"]
+    settings = {"announce": announce, "selector": {"app.kubernetes.io/part-of": "demo"}}
+    return make_plan(
+        load({"load_balancing": {"pools": "per-datacentre", "demo": demo, **settings}})
+    )
+
+
+def aggregated_services() -> Plan:
+    return make_plan(load({"load_balancing": {"aggregation_length": 28, "demo": True}}))
+
+
 plans = pytest.mark.parametrize(
-    "plan_of", [default, three_by_two_with_passwords, as_for_each_datacentre]
+    "plan_of",
+    [
+        default,
+        three_by_two_with_passwords,
+        as_for_each_datacentre,
+        services_of_every_kind,
+        aggregated_services,
+    ],
 )
 
 
@@ -56,6 +79,13 @@ def manifests(artifacts: Artifacts) -> dict[str, str]:
         f"advertisement {number}": document
         for number, document in enumerate(artifacts.advertisements)
     }
+    for number, pool in enumerate(artifacts.pools):
+        documents[f"pool {number}"] = pool
+    for service in artifacts.demo:
+        documents[f"{service.name} config map"] = service.config_map
+        documents[f"{service.name} deployment"] = service.deployment
+        documents[f"{service.name} service"] = service.service
+        documents[f"{service.name} endpoint slice"] = service.endpoint_slice
     for site in artifacts.sites.values():
         documents[f"{site.name} cluster config"] = site.cluster_config
         documents[f"{site.name} peer config"] = site.peer_config

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 
 from config.load import load
+from config.load_balancing import AddressType
 from config.plan import Plan, make_plan
 from config.scalars import LONGEST_DATACENTRE_NAME
+from config.schema import PodRoutes
 from render.artifacts import Artifacts, render
 from render.yaml_text import yaml_text
 
@@ -66,9 +68,35 @@ def two_peerings() -> Plan:
     )
 
 
+@functools.cache
+def services_and_summaries() -> Plan:
+    """A pool for each datacentre, all addresses of services announced, one route for all pods."""
+    return planned(
+        {
+            "datacentres": [{"routers": 2}, {}],
+            "pod_routes": "summary",
+            "load_balancing": {
+                "pools": "per-datacentre",
+                "announce": ["LoadBalancerIP", "ExternalIP", "ClusterIP"],
+                "selector": {"app.kubernetes.io/part-of": "demo"},
+                "demo": [
+                    {"datacentre": "dc1", "replicas": 1},
+                    {"name": "local", "datacentre": "dc2", "external_traffic_policy": "Local"},
+                ],
+            },
+        }
+    )
+
+
 PLANS = {
     plan.__name__: plan
-    for plan in (two_datacentres, pairs_of_routers_with_passwords, own_as_for_each, two_peerings)
+    for plan in (
+        two_datacentres,
+        pairs_of_routers_with_passwords,
+        own_as_for_each,
+        two_peerings,
+        services_and_summaries,
+    )
 }
 
 
@@ -77,6 +105,11 @@ def texts(artifacts: Artifacts) -> dict[str, str]:
     found = {"helm_values.yaml": yaml_text(artifacts.helm_values)}
     for number, document in enumerate(artifacts.advertisements, start=1):
         found[f"advertisement-{number}.yaml"] = yaml_text(document)
+    for number, document in enumerate(artifacts.pools, start=1):
+        found[f"pool-{number}.yaml"] = yaml_text(document)
+    for service in artifacts.demo:
+        documents = (service.config_map, service.deployment, service.service)
+        found[f"demo-{service.name}.yaml"] = yaml_text(*documents, service.endpoint_slice)
     for name, router in artifacts.routers.items():
         for path, text in {**router.files, **router.secret_files}.items():
             found[f"{name}{path}"] = text
@@ -128,5 +161,10 @@ def plans(draw: st.DrawFn) -> Plan:
         "datacentres": datacentres,
         "full_mesh_limit": draw(st.integers(2, 8)),
         "asns": {"routers": draw(st.sampled_from([65000, "per-datacentre"]))},
+        "pod_routes": draw(st.sampled_from(PodRoutes)).value,
+        "load_balancing": {
+            "announce": draw(st.lists(st.sampled_from(AddressType), unique=True)),
+            "aggregation_length": draw(st.sampled_from([None, 16, 24, 31])),
+        },
     }
     return planned(fabric, secrets)

@@ -8,7 +8,7 @@ import pytest
 from config.load import load
 from config.plan import make_plan
 from render import cilium as rendered
-from twin.cilium import Resources, resources, speaker
+from twin.cilium import Local, Resources, resources, speaker
 from twin.gobgp import Neighbor, Speaker
 from twin.manifest import Manifest, TranslationError
 
@@ -58,7 +58,7 @@ def secret(name: str) -> Written:
 
 
 def translated(*manifests: Manifest, labels: dict[str, str] = LABELS) -> Speaker | None:
-    return speaker(resources(manifests), node_labels=labels, address=ADDRESS, pod_cidr=POD_CIDR)
+    return speaker(resources(manifests), Local("n1", labels, ADDRESS, POD_CIDR))
 
 
 def spoken(*manifests: Manifest) -> Speaker:
@@ -248,14 +248,17 @@ def test_what_is_rendered_says_what_the_plan_says() -> None:
     manifests = [
         rendered.bgp_cluster_config(plan, site),
         rendered.bgp_peer_config(plan, site),
-        rendered.bgp_advertisement(),
+        rendered.bgp_advertisement(plan),
         rendered.bgp_secret(plan, site) or {},
     ]
     found = speaker(
         resources(manifests),
-        node_labels={"topology.kubernetes.io/zone": site.name},
-        address=node.lan.address.ip,
-        pod_cidr=node.pod_cidr,
+        Local(
+            node.name,
+            {"topology.kubernetes.io/zone": site.name},
+            node.lan.address.ip,
+            node.pod_cidr,
+        ),
     )
     assert found is not None
     assert (found.asn, found.prefixes) == (node.asn, (node.pod_cidr,))

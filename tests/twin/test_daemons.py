@@ -74,6 +74,21 @@ def is_gone(process: int) -> bool:
         return True
 
 
+def test_a_module_that_python_runs_is_known_by_its_own_name(place: Place) -> None:
+    process = start(place, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "0")
+    assert daemons.running_in(place.folder, "http.server") == [process]
+    assert daemons.running_in(place.folder, Path(sys.executable).name) == []
+    assert (place.folder / "http.server.log").exists()
+
+
+def test_the_daemons_of_several_folders_are_ended_together(place: Place, log: str) -> None:
+    beside = Place(place.stack, f"{place.machine}-pod1")
+    beside.claim("me")
+    processes = [start(place, "tail", "-f", log), start(beside, "tail", "-f", log)]
+    daemons.end_all_in([place.folder, beside.folder])
+    assert all(is_gone(process) for process in processes)
+
+
 def test_a_daemon_is_found_by_its_folder(place: Place, log: str) -> None:
     process = start(place, "tail", "-f", log)
     assert daemons.running_in(place.folder) == [process]

@@ -34,7 +34,9 @@ def described(plan: Plan, stack: str, pods: int = 1) -> Node:
     planned = next(node for node in site.nodes if node.name.endswith("worker1"))
     rendered = render(plan)
     of_site = rendered.sites[site.name]
-    manifests = (of_site.cluster_config, of_site.peer_config, *rendered.advertisements)
+    services = [d for of in rendered.demo for d in (of.service, of.endpoint_slice)]
+    shared = (*rendered.advertisements, *rendered.pools, *services)
+    manifests = (of_site.cluster_config, of_site.peer_config, *shared)
     lan = Place(stack, site.lan_network).namespace
     return Node(
         place=Place(stack, planned.name),
@@ -116,7 +118,7 @@ def test_only_nodes_on_the_same_lan_are_reached_directly() -> None:
 
 
 def test_the_speaker_is_what_cilium_would_make_of_its_resources() -> None:
-    speaker = described(PLAN, "s").speaker()
+    speaker = described(PLAN, "s").agent.speaker(frozenset())
     assert speaker is not None
     assert (speaker.asn, speaker.router_id) == (65001, IPv4Address("10.1.1.21"))
     assert speaker.prefixes == (IPv4Network("10.129.21.0/24"),)
@@ -125,14 +127,14 @@ def test_the_speaker_is_what_cilium_would_make_of_its_resources() -> None:
 
 def test_where_the_bgp_control_plane_is_off_nothing_is_spoken() -> None:
     node = with_values(described(PLAN, "s"), bgpControlPlane={"enabled": False})
-    assert node.speaker() is None
+    assert node.agent.speaker(frozenset()) is None
 
 
 @pytest.mark.parametrize("mode", ["tunnel", None])
 def test_another_routing_mode_is_refused(mode: str | None) -> None:
     node = with_values(described(PLAN, "s"), routingMode=mode)
     with pytest.raises(TranslationError, match=f"routingMode {mode} is not in the twin: use nat"):
-        node.speaker()
+        node.agent.speaker(frozenset())
 
 
 @pytest.mark.parametrize("ipam", [{"mode": "cluster-pool"}, {}])
@@ -183,7 +185,7 @@ def _kill_gobgp(node: Node) -> None:
 
 
 def _silence_gobgp(node: Node) -> None:
-    speaker = node.speaker()
+    speaker = node.agent.speaker(frozenset())
     assert speaker
     with gobgp.connect(node.api_socket) as client:
         client.apply(replace(speaker, prefixes=()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from config.load import load
 from config.plan import Plan, make_plan
 from twin import preflight
+from twin.backends import life_socket
 from twin.gobgpd import api_socket
 from twin.place import Place
 from twin.preflight import Machine, findings
+from twin.services import Endpoint
 
+_ENDPOINT = Endpoint("pod", "node", "dc1", IPv4Address("10.129.21.10"), 80)
 NET_ADMIN, SYS_ADMIN = 1 << 12, 1 << 21
 
 
@@ -99,7 +103,12 @@ def test_a_stacks_name_that_leaves_no_room_for_sockets_is_refused(able: Machine)
 def test_the_longest_names_that_are_allowed_leave_room_for_sockets() -> None:
     """A socket's path has at most 107 characters (unix(7))."""
     plan = planned([{"name": "a" * 32, "nodes": {"controlplanes": 5, "workers": 200}}])
-    paths = [api_socket(Place("s" * 30, node.name)) for node in plan.nodes]
+    stack = "s" * 30
+    pod = replace(_ENDPOINT, pod=f"{plan.nodes[0].name}-pod100")
+    paths = [
+        *(api_socket(Place(stack, node.name)) for node in plan.nodes),
+        life_socket(stack, pod),
+    ]
     assert max(len(str(path)) for path in paths) <= 107
 
 
@@ -135,6 +144,13 @@ def test_a_fabric_that_would_overrun_the_memory_is_refused(able: Machine) -> Non
     assert findings(planned(2), "twin", replace(able, available_mebibytes=6 * 8 - 1)) == [
         "6 machines need about 48 MiB of memory, and 47 are available: have fewer nodes"
     ]
+
+
+def test_services_take_memory_on_every_node_and_for_every_pod_of_theirs(able: Machine) -> None:
+    plan = make_plan(load({"load_balancing": {"demo": True}}))
+    needed = 6 * 8 + 4 * 24 + 3 * 12
+    assert findings(plan, "twin", replace(able, available_mebibytes=needed)) == []
+    assert len(findings(plan, "twin", replace(able, available_mebibytes=needed - 1))) == 1
 
 
 def test_all_that_is_missing_is_listed_together() -> None:

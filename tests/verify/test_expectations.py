@@ -1,5 +1,7 @@
 """What one should see on every machine: tables written out by hand."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from config.load import load
@@ -160,3 +162,69 @@ def test_of_many_datacentres_each_router_is_reached_directly() -> None:
     far: Expected = expectations(plan)["dc9-router1"]
     assert len(far.sessions) == 2 + 2
     assert table(plan, "dc9-router1")["10.1.8.0/24"] == "172.30.0.15"
+
+
+def of_services(services: Mapping[str, object], machine: str, **fabric: object) -> dict[str, str]:
+    """The routes of a machine that are not there without services."""
+    with_them = table(make_plan(load({**fabric, "load_balancing": services})), machine)
+    without = table(make_plan(load(fabric)), machine)
+    return {prefix: way for prefix, way in with_them.items() if prefix not in without}
+
+
+_LOCAL = {"demo": [{"datacentre": "dc2", "external_traffic_policy": "Local", "replicas": 1}]}
+
+
+def test_a_service_is_reached_by_all_own_nodes() -> None:
+    demo = {"demo": True}
+    assert of_services(demo, "dc1-router1") == {"10.112.0.1": "10.1.1.11+10.1.1.21"}
+    assert of_services(demo, "dc2-router1") == {"10.112.0.1": "10.1.2.21+10.1.2.22"}
+
+
+def test_where_no_own_node_announces_a_service_the_way_is_by_the_routers_whose_nodes_do() -> None:
+    assert of_services(_LOCAL, "dc2-router1") == {"10.112.0.1": "10.1.2.21"}
+    assert of_services(_LOCAL, "dc1-router1") == {"10.112.0.1": "172.30.0.3"}
+    pairs = [{"routers": 2}, {"routers": 2}]
+    assert of_services(_LOCAL, "dc1-router2", datacentres=pairs) == {
+        "10.112.0.1": "172.30.0.3+172.30.0.4"
+    }
+
+
+def test_the_shorter_path_within_the_own_as_is_preferred() -> None:
+    datacentres = [{"router_asn": 65010}, {"nodes": 0, "router_asn": 65010}, {}]
+    assert of_services({"demo": True}, "dc2-router1", datacentres=datacentres) == {
+        "10.112.0.1": "172.30.0.1"
+    }
+
+
+def test_an_aggregate_is_one_route_and_what_is_not_in_use_ends_at_the_router() -> None:
+    services = {
+        "announce": ["LoadBalancerIP", "ExternalIP"],
+        "aggregation_length": 24,
+        "demo": [{}, {"name": "b"}],
+    }
+    nodes = "10.1.1.11+10.1.1.21"
+    assert of_services(services, "dc1-router1") == {
+        "10.112.0.0/24": nodes,
+        "10.114.0.0/24": nodes,
+        "10.114.0.0/16": "unreachable",
+    }
+
+
+def test_the_wans_host_knows_services_where_it_may_come_in() -> None:
+    assert of_services({"demo": True}, "internet", management=["172.31.0.0/22"]) == {}
+    found = table(make_plan(load({"management": ["172.31.0.1/32"]})), "internet")
+    assert found["10.112.0.0/16"] == "172.31.0.10"
+
+
+@pytest.mark.parametrize(
+    ("pod_routes", "far"),
+    [
+        ("each", {"10.130.21.0/24": "172.30.0.3", "10.130.22.0/24": "172.30.0.3"}),
+        ("summary", {"10.130.0.0/16": "172.30.0.3"}),
+        ("none", {}),
+    ],
+)
+def test_what_a_router_knows_of_far_pods_is_a_setting(pod_routes: str, far: dict[str, str]) -> None:
+    found = table(make_plan(load({"pod_routes": pod_routes})), "dc1-router1")
+    assert {p: way for p, way in found.items() if p.startswith("10.130.")} == far
+    assert found["10.129.21.0/24"] == "10.1.1.21"

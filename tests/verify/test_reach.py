@@ -5,7 +5,7 @@ import pytest
 from config.load import load
 from config.plan import make_plan
 from verify.model import Check
-from verify.reach import Reached, findings, pods
+from verify.reach import Reached, findings, pairs, pods
 
 PLAN = make_plan(load({"datacentres": [{"nodes": 1}, {"nodes": 1, "routers": 2}]}))
 AMS, FRA = "dc1-controlplane1-pod1", "dc2-worker1-pod1"
@@ -81,3 +81,13 @@ def test_where_nothing_was_reached_every_pair_is_found() -> None:
     nothing = list(findings(PLAN, Reached()))
     assert [finding.check for finding in nothing].count(Check.PODS) == 2
     assert [finding.check for finding in nothing].count(Check.WAN) == 2
+
+
+def test_pods_that_no_router_tells_of_are_not_expected_to_be_reached() -> None:
+    two_each = {"datacentres": [{"nodes": 2}, {"nodes": 1}]}
+    apart = make_plan(load({**two_each, "pod_routes": "none"}))
+    assert [(a.node, b.node) for a, b in pairs(apart)] == [
+        ("dc1-controlplane1", "dc1-worker1"),
+        ("dc1-worker1", "dc1-controlplane1"),
+    ]
+    assert len(list(pairs(make_plan(load(two_each))))) == 6

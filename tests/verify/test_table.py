@@ -49,6 +49,13 @@ def test_a_network_that_is_not(snapshot: SnapshotAssertion) -> None:
     )
 
 
+def test_services_have_a_column_where_there_are_any() -> None:
+    console = Console(record=True, width=100, file=io.StringIO())
+    show(Report("twin", {"dc1-router1": {Check.VIPS: 2}}, frozenset(), ()), console)
+    assert re.search(r"VIPs.*\n(.*\n)*.*dc1-router1 .* 2/2", console.export_text())
+    assert "VIPs" not in shown()
+
+
 def test_a_list_that_is_long_is_cut_short_and_says_so() -> None:
     many = [Finding("dc1-router1", Check.ROUTES, f"no route to {number}") for number in range(100)]
     lines = shown(*many).splitlines()

@@ -1,0 +1,114 @@
+"""Services that are reached from outside of the cluster: their addresses, and who is told of them.
+
+Field names that Cilium has are Cilium's (docs.cilium.io, "LoadBalancer IP Address Management" and
+"BGP Control Plane Resources"); what Kubernetes has, Kubernetes' (its API, ServiceSpec).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from config.scalars import DnsLabel, Prefix, Whole, refusal
+from config.strict import Strict
+
+
+class AddressType(StrEnum):
+    """An address of a service, as `CiliumBGPAdvertisement` names them."""
+
+    LOAD_BALANCER_IP = "LoadBalancerIP"
+    EXTERNAL_IP = "ExternalIP"
+    CLUSTER_IP = "ClusterIP"
+
+
+class TrafficPolicy(StrEnum):
+    """`externalTrafficPolicy`: by any node to any pod, or by nodes with a pod to that pod alone."""
+
+    CLUSTER = "Cluster"
+    LOCAL = "Local"
+
+
+def _ipv4_address(value: object) -> IPv4Address:
+    if isinstance(value, IPv4Address):
+        return value
+    try:
+        return IPv4Address(value if isinstance(value, str) else "")
+    except AddressValueError:
+        raise refusal("is not an address", "write an IPv4 address such as 10.112.0.10") from None
+
+
+#: A name, or a prefix that is a DNS name, a slash and a name (Kubernetes, "Labels and Selectors").
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
+_LABEL_KEY = re.compile(rf"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?{_NAME}")
+_LABEL_VALUE = re.compile(rf"({_NAME})?")
+_LONGEST_LABEL = 63
+
+
+def _selector(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        if not _LABEL_KEY.fullmatch(key) or len(key.rpartition("/")[2]) > _LONGEST_LABEL:
+            raise refusal(f"has {key}, which is no key of a label", "write a key such as app")
+        if not _LABEL_VALUE.fullmatch(text) or len(text) > _LONGEST_LABEL:
+            raise refusal(
+                f"has {text}, which is no value of a label",
+                "use letters, digits, and -_. between them",
+            )
+    return value
+
+
+class DemoService(Strict):
+    """A service of the demo, with the pods behind it.
+
+    Its addresses follow from `index`, unless it asks for an `address` of the pool. `datacentre`
+    keeps its pods, and where pools are per datacentre its address, in that one.
+    """
+
+    name: DnsLabel
+    index: Whole = Field(ge=1, le=0xFFFF)
+    datacentre: str | None = None
+    replicas: Whole = Field(default=3, ge=1, le=1000)
+    port: Whole = Field(default=80, ge=1, le=65535)
+    external_traffic_policy: TrafficPolicy = TrafficPolicy.CLUSTER
+    address: Annotated[IPv4Address, BeforeValidator(_ipv4_address)] | None = None
+
+
+_DEMO_NAME = "nginx"
+
+
+def _spell_out_demo(value: object) -> object:
+    """`true` is one service; in a list, what is left out follows from the place."""
+    if isinstance(value, bool):
+        value = [{}] if value else []
+    if not isinstance(value, list | tuple):
+        raise refusal("is neither yes or no nor a list", "write demo: true, or a list of services")
+    return [
+        {"name": _DEMO_NAME, "index": position, **item} if isinstance(item, Mapping) else item
+        for position, item in enumerate(value, start=1)
+    ]
+
+
+class LoadBalancing(Strict):
+    """Pools of VIPs, what nodes announce of services, and services to show it.
+
+    `selector` are the labels that a service must have to be announced; without any, every service
+    is. `aggregation_length` announces the prefix of that length around an address instead of the
+    address; Cilium does so for `externalTrafficPolicy: Cluster` alone.
+    """
+
+    pools: Literal["fabric", "per-datacentre"] = "fabric"
+    pool_prefix_length: Whole = Field(default=24, ge=8, le=30)
+    announce: tuple[AddressType, ...] = (AddressType.LOAD_BALANCER_IP,)
+    external_ips: Prefix = IPv4Network("10.114.0.0/16")
+    selector: Annotated[dict[str, str], AfterValidator(_selector)] = Field(default_factory=dict)
+    aggregation_length: Whole | None = Field(default=None, ge=8, le=31)
+    demo: Annotated[tuple[DemoService, ...], BeforeValidator(_spell_out_demo)] = ()
+
+    @property
+    def has_pool_for_each(self) -> bool:
+        """Whether each datacentre has a pool of its own."""
+        return self.pools == "per-datacentre"

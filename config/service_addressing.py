@@ -1,0 +1,89 @@
+"""Which address belongs to which service. The only place where that is decided.
+
+An address is the number of its service within a range, or the one that the service asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from config.addressing import Addressing
+from config.errors import ConfigurationError, Problem
+from config.load_balancing import AddressType, DemoService
+from config.schema import Fabric
+
+#: Where ClusterIPs of services of ours begin, behind those of the API server (1) and of DNS (10).
+#: Kubernetes keeps at least 16 at the start of the range for those who choose theirs, 256 of a
+#: large one (Kubernetes, "Service ClusterIP allocation").
+FIRST_CLUSTER_IP_HOST = 11
+
+#: The setting that says where addresses of each type come from.
+RANGE_FIELDS = {
+    AddressType.LOAD_BALANCER_IP: "fabric.vips",
+    AddressType.EXTERNAL_IP: "fabric.load_balancing.external_ips",
+    AddressType.CLUSTER_IP: "fabric.services",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddressing:
+    """The addresses of a fabric's services. Methods raise `ConfigurationError`."""
+
+    fabric: Fabric
+
+    def range_of(self, kind: AddressType) -> IPv4Network:
+        """Where all addresses of this type come from."""
+        match kind:
+            case AddressType.LOAD_BALANCER_IP:
+                return self.fabric.vips
+            case AddressType.EXTERNAL_IP:
+                return self.fabric.load_balancing.external_ips
+            case AddressType.CLUSTER_IP:
+                return self.fabric.services
+
+    def pool_of(self, service: DemoService) -> IPv4Network:
+        """The pool that the service's VIP is from. Its datacentre must be one of the fabric's."""
+        settings = self.fabric.load_balancing
+        named = [d for d in self.fabric.datacentres if d.name == service.datacentre]
+        if not named and (service.datacentre or settings.has_pool_for_each):
+            raise _refused(
+                f"fabric.load_balancing.demo[{settings.demo.index(service)}].datacentre",
+                service.datacentre,
+                "is no datacentre of the fabric"
+                if service.datacentre
+                else "is not given, and each datacentre has its own pool",
+                f"name one of {', '.join(d.name for d in self.fabric.datacentres)}",
+            )
+        if settings.has_pool_for_each:
+            return Addressing(self.fabric).vips(named[0])
+        return self.fabric.vips
+
+    def address(self, service: DemoService, kind: AddressType) -> IPv4Address:
+        """The service's address of this type."""
+        match kind:
+            case AddressType.LOAD_BALANCER_IP:
+                pool = self.pool_of(service)
+                if service.address is not None:
+                    return service.address
+                return _host(RANGE_FIELDS[kind], pool, service, service.index)
+            case AddressType.EXTERNAL_IP:
+                return _host(RANGE_FIELDS[kind], self.range_of(kind), service, service.index)
+            case AddressType.CLUSTER_IP:
+                host = FIRST_CLUSTER_IP_HOST + service.index - 1
+                return _host(RANGE_FIELDS[kind], self.range_of(kind), service, host)
+
+
+def _host(field: str, network: IPv4Network, service: DemoService, host: int) -> IPv4Address:
+    if host >= network.num_addresses - 1:
+        raise _refused(
+            field,
+            network,
+            f"has no host {host}, which the service {service.name} needs",
+            "use a shorter prefix, or lower indexes of services",
+        )
+    return network.network_address + host
+
+
+def _refused(field: str, value: object, reason: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError([Problem(field, value, reason, remedy)])

@@ -1,0 +1,186 @@
+"""What must hold between the settings of services, and between them and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from ipaddress import IPv4Address
+
+from config.addressing import Addressing
+from config.errors import ConfigurationError, Problem
+from config.load_balancing import AddressType, DemoService, TrafficPolicy
+from config.plan import make_plan
+from config.pods import most_pods
+from config.schema import Fabric, PodRoutes
+from config.service_addressing import RANGE_FIELDS, ServiceAddressing
+from config.settings import Settings
+
+_FIELD = "fabric.load_balancing"
+
+
+def problems(settings: Settings) -> Iterator[Problem]:
+    """Every rule that the settings of services break."""
+    fabric = settings.fabric
+    yield from _announced_twice(fabric)
+    yield from _aggregation(fabric)
+    yield from _duplicates(fabric)
+    yield from _addresses(fabric)
+    for field, service in _demo(fabric):
+        yield from _datacentre(fabric, field, service)
+        yield from _requested(fabric, field, service)
+    yield from _unreachable_pods(fabric)
+    yield from _crowded_nodes(settings)
+
+
+def _demo(fabric: Fabric) -> Iterator[tuple[str, DemoService]]:
+    for position, service in enumerate(fabric.load_balancing.demo):
+        yield f"{_FIELD}.demo[{position}]", service
+
+
+def _announced_twice(fabric: Fabric) -> Iterator[Problem]:
+    announce = fabric.load_balancing.announce
+    for position, kind in enumerate(announce):
+        if kind in announce[:position]:
+            yield Problem(f"{_FIELD}.announce[{position}]", kind, "is there twice", "write it once")
+
+
+def _aggregation(fabric: Fabric) -> Iterator[Problem]:
+    """An aggregate must stay in its range, and Cilium makes none for `Local` (1.18 and later)."""
+    settings, addressing = fabric.load_balancing, ServiceAddressing(fabric)
+    length = settings.aggregation_length
+    if length is None:
+        return
+    ranges = [
+        (RANGE_FIELDS[kind], addressing.range_of(kind).prefixlen) for kind in settings.announce
+    ]
+    if settings.has_pool_for_each:
+        ranges.append((f"{_FIELD}.pool_prefix_length", settings.pool_prefix_length))
+    for field, shortest in ranges:
+        if length < shortest:
+            yield Problem(
+                f"{_FIELD}.aggregation_length",
+                length,
+                f"would announce more than {field}, which is a /{shortest}",
+                f"write {shortest} or more",
+            )
+            break
+    for field, service in _demo(fabric):
+        if service.external_traffic_policy is TrafficPolicy.LOCAL:
+            yield Problem(
+                f"{field}.external_traffic_policy",
+                service.external_traffic_policy,
+                f"is never aggregated by Cilium, and {_FIELD}.aggregation_length is {length}",
+                "use Cluster, or leave aggregation_length out",
+            )
+
+
+def _duplicates(fabric: Fabric) -> Iterator[Problem]:
+    for attribute in ("name", "index"):
+        seen: dict[object, str] = {}
+        for field, service in _demo(fabric):
+            value = getattr(service, attribute)
+            if value in seen:
+                yield Problem(
+                    f"{field}.{attribute}",
+                    value,
+                    f"is already that of {seen[value]}",
+                    f"give each service its own {attribute}",
+                )
+            seen.setdefault(value, field)
+
+
+def _addresses(fabric: Fabric) -> Iterator[Problem]:
+    """Asks the address plan for every pool and every service's addresses."""
+    addressing, settings = ServiceAddressing(fabric), fabric.load_balancing
+    questions: list[Callable[[], object]] = []
+    if settings.has_pool_for_each:
+        vips = Addressing(fabric).vips
+        questions += [partial(vips, datacentre) for datacentre in fabric.datacentres]
+    questions += [
+        partial(addressing.address, service, kind)
+        for _, service in _demo(fabric)
+        for kind in (AddressType.LOAD_BALANCER_IP, *settings.announce)
+    ]
+    found: dict[str, Problem] = {}
+    for ask in questions:
+        try:
+            ask()
+        except ConfigurationError as error:
+            for problem in error.problems:
+                found.setdefault(problem.field, problem)
+    yield from found.values()
+
+
+def _datacentre(fabric: Fabric, field: str, service: DemoService) -> Iterator[Problem]:
+    """A datacentre that is named must be there, and have nodes that carry pods."""
+    named = [d for d in fabric.datacentres if service.datacentre in (None, d.name)]
+    if not named:
+        return  # the address plan refuses it, with the same words for each of its questions
+    has_workers = any(datacentre.nodes.workers for datacentre in fabric.datacentres)
+    if not any(d.nodes.workers if has_workers else d.nodes.controlplanes for d in named):
+        yield Problem(
+            f"{field}.datacentre",
+            service.datacentre,
+            "has no nodes that carry pods",
+            "add workers there, or name another",
+        )
+
+
+def _requested(fabric: Fabric, field: str, service: DemoService) -> Iterator[Problem]:
+    """LB IPAM leaves a service without an address where it asks for one that no pool has."""
+    wanted = service.address
+    if wanted is None:
+        return
+    with suppress(ConfigurationError):  # named by the rule on addresses
+        addressing = ServiceAddressing(fabric)
+        pool = addressing.pool_of(service)
+        if wanted not in pool:
+            reason = f"is not in {pool}, the pool of its VIPs"
+            yield Problem(f"{field}.address", wanted, reason, "ask for one of that, or for none")
+        elif wanted in (pool.network_address, pool.broadcast_address):
+            reason = f"is the first or last of {pool}, which the pool does not hand out"
+            yield Problem(f"{field}.address", wanted, reason, "ask for one between them")
+    if others := [name for name, other in _demo(fabric) if _has(fabric, other, wanted, service)]:
+        yield Problem(
+            f"{field}.address",
+            wanted,
+            f"is also that of {others[0]}",
+            "ask for another, or for none",
+        )
+
+
+def _has(fabric: Fabric, other: DemoService, vip: IPv4Address, than: DemoService) -> bool:
+    """Whether a service other than this one has the VIP."""
+    with suppress(ConfigurationError):  # named by the rule on addresses
+        address = ServiceAddressing(fabric).address(other, AddressType.LOAD_BALANCER_IP)
+        return other is not than and address == vip
+    return False
+
+
+def _unreachable_pods(fabric: Fabric) -> Iterator[Problem]:
+    """A node translates a service's address to a pod's, whichever datacentre the pod is in."""
+    is_apart = fabric.pod_routes is PodRoutes.NONE and len(fabric.datacentres) > 1
+    if fabric.load_balancing.demo and is_apart:
+        yield Problem(
+            "fabric.pod_routes",
+            fabric.pod_routes,
+            "leaves nodes without a way to the pods of services in other datacentres",
+            "use each or summary, or no fabric.load_balancing.demo",
+        )
+
+
+def _crowded_nodes(settings: Settings) -> Iterator[Problem]:
+    """A node's PodCIDR must have room for all that are put there."""
+    length = settings.fabric.node_pods_prefix_length
+    if not settings.fabric.load_balancing.demo:
+        return
+    with suppress(ConfigurationError):  # what cannot be planned is named by other rules
+        busiest = make_plan(settings).load_balancing.most_pods_on_a_node
+        if busiest > most_pods(length):
+            yield Problem(
+                f"{_FIELD}.demo",
+                None,
+                f"puts {busiest} pods on a node, and a /{length} has room for {most_pods(length)}",
+                "have fewer replicas, or more nodes",
+            )

@@ -1,0 +1,208 @@
+"""Services: pools of VIPs, what is announced of them, and the demo that can be deployed.
+
+Field names of Cilium are those of 1.18 to 1.20 (docs.cilium.io, "LoadBalancer IP Address
+Management" and "BGP Control Plane Resources"); the others are the Kubernetes API's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config.load_balancing import AddressType
+from config.plan import Plan
+from config.services import Pool, Service
+from render.documents import Document
+from render.kubernetes import ZONE_LABEL
+from render.templating import fill
+
+_CILIUM = "cilium.io/v2"
+_NAMESPACE = "default"
+_SERVER = "nginx"
+_IMAGE = "nginx:1.29-alpine"
+
+#: The label that names a node (Kubernetes, Well-Known Labels).
+_HOST_LABEL = "kubernetes.io/hostname"
+
+#: The annotation by which a service asks LB IPAM for an address. Without it, services get theirs
+#: in the order in which the operator happens to look at them.
+_WANTED_IPS = "lbipam.cilium.io/ips"
+
+#: Where the image takes what it fills with the environment (Docker Hub, nginx, "Using environment
+#: variables in nginx configuration").
+_TEMPLATES = "/etc/nginx/templates"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceArtifacts:
+    """A service of the demo: its objects, and the EndpointSlice, which a cluster makes itself."""
+
+    name: str
+    config_map: Document
+    deployment: Document
+    service: Document
+    endpoint_slice: Document
+
+
+def pool(planned: Pool) -> Document:
+    """The pool's `CiliumLoadBalancerIPPool`. Its first and last address stay out of use.
+
+    A pool of one datacentre is for services that carry the datacentre's label.
+    """
+    selector = (
+        {"serviceSelector": {"matchLabels": {ZONE_LABEL: planned.datacentre}}}
+        if planned.datacentre
+        else {}
+    )
+    return {
+        "apiVersion": _CILIUM,
+        "kind": "CiliumLoadBalancerIPPool",
+        "metadata": {"name": planned.name},
+        "spec": {
+            "blocks": [{"cidr": str(planned.cidr)}],
+            "allowFirstLastIPs": "No",
+            **selector,
+        },
+    }
+
+
+def advertisement(plan: Plan) -> Document | None:
+    """What a node advertises of services; nothing where no address of theirs is announced.
+
+    An empty selector is every service; none at all would be no service.
+    """
+    services = plan.load_balancing
+    if not services.announce:
+        return None
+    addresses: Document = {"addresses": [str(kind) for kind in services.announce]}
+    if services.aggregation_length is not None:
+        addresses["aggregationLengthIPv4"] = services.aggregation_length
+    return {
+        "advertisementType": "Service",
+        "service": addresses,
+        "selector": {"matchLabels": dict(services.selector)} if services.selector else {},
+    }
+
+
+def demo(plan: Plan, service: Service) -> ServiceArtifacts:
+    """The objects of one service of the demo."""
+    return ServiceArtifacts(
+        name=service.name,
+        config_map=_config_map(service),
+        deployment=_deployment(service),
+        service=_service(plan, service),
+        endpoint_slice=_endpoint_slice(service),
+    )
+
+
+def _service(plan: Plan, service: Service) -> Document:
+    zone = {ZONE_LABEL: service.datacentre} if service.datacentre else {}
+    addresses = service.addresses
+    spec: Document = {
+        "type": "LoadBalancer",
+        "selector": _app(service),
+        "ports": [{"name": "http", "protocol": "TCP", "port": service.port, "targetPort": "http"}],
+        "externalTrafficPolicy": str(service.policy),
+    }
+    if AddressType.CLUSTER_IP in addresses:
+        spec["clusterIP"] = str(addresses[AddressType.CLUSTER_IP])
+    if AddressType.EXTERNAL_IP in addresses:
+        spec["externalIPs"] = [str(addresses[AddressType.EXTERNAL_IP])]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": service.name,
+            "namespace": _NAMESPACE,
+            "labels": {**_app(service), **zone, **plan.load_balancing.selector},
+            "annotations": {_WANTED_IPS: str(service.vip)},
+        },
+        "spec": spec,
+    }
+
+
+def _deployment(service: Service) -> Document:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": service.name, "namespace": _NAMESPACE, "labels": _app(service)},
+        "spec": {
+            "replicas": service.replicas,
+            "selector": {"matchLabels": _app(service)},
+            "template": {"metadata": {"labels": _app(service)}, "spec": _pod(service)},
+        },
+    }
+
+
+def _pod(service: Service) -> Document:
+    """On the nodes of the plan, evenly; ready when it answers.
+
+    Which nodes announce a service with `externalTrafficPolicy: Local` is thereby in the plan.
+    """
+    nodes = list(dict.fromkeys(backend.node for backend in service.backends))
+    on_nodes = {"key": _HOST_LABEL, "operator": "In", "values": nodes}
+    by_node = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    return {
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [{"matchExpressions": [on_nodes]}]
+                }
+            }
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": _HOST_LABEL,
+                "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": {"matchLabels": _app(service)},
+            }
+        ],
+        "containers": [
+            {
+                "name": _SERVER,
+                "image": _IMAGE,
+                "env": [by_node],
+                "ports": [{"name": "http", "containerPort": service.port}],
+                "readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1},
+                "volumeMounts": [{"name": "templates", "mountPath": _TEMPLATES}],
+            }
+        ],
+        "volumes": [{"name": "templates", "configMap": {"name": service.name}}],
+    }
+
+
+def _config_map(service: Service) -> Document:
+    """What nginx answers: the pod's name, its node's, and the address that it was asked from."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": service.name, "namespace": _NAMESPACE, "labels": _app(service)},
+        "data": {"default.conf.template": fill("demo-nginx.conf.j2", service=service)},
+    }
+
+
+def _endpoint_slice(service: Service) -> Document:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": service.name,
+            "namespace": _NAMESPACE,
+            "labels": {"kubernetes.io/service-name": service.name},
+        },
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "protocol": "TCP", "port": service.port}],
+        "endpoints": [
+            {
+                "addresses": [str(backend.address)],
+                "nodeName": backend.node,
+                "zone": backend.datacentre,
+                "targetRef": {"kind": "Pod", "namespace": _NAMESPACE, "name": backend.pod},
+            }
+            for backend in service.backends
+        ],
+    }
+
+
+def _app(service: Service) -> dict[str, str]:
+    return {"app": service.name}

@@ -1,0 +1,117 @@
+"""What Cilium's agent on a node makes of the documents that concern it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from ipaddress import IPv4Network
+
+from twin import backends, cilium, gobgp, load_balancer, manifest
+from twin.manifest import Manifest, TranslationError
+from twin.place import Place
+from twin.services import Endpoint, Service, services
+
+
+@dataclass(frozen=True)
+class Agent:
+    """An agent's view: its node, and the cluster's documents as YAML.
+
+    `labels` are the node's, `node` is its object of the Kubernetes API.
+    """
+
+    stack: str
+    name: str
+    labels: Mapping[str, str]
+    node: str
+    helm_values: str
+    manifests: tuple[str, ...]
+
+    @property
+    def place(self) -> Place:
+        """Where its node stands."""
+        return Place(self.stack, self.name)
+
+    @cached_property
+    def services(self) -> tuple[Service, ...]:
+        """The cluster's services."""
+        return services(self._manifests)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The pods behind any service."""
+        return tuple(endpoint for service in self.services for endpoint in service.endpoints)
+
+    @property
+    def own_endpoints(self) -> tuple[Endpoint, ...]:
+        """Those on its own node."""
+        return tuple(endpoint for endpoint in self.endpoints if endpoint.node == self.name)
+
+    def ready(self) -> frozenset[str]:
+        """The pods that answer at this moment."""
+        return backends.ready(self.stack, self.endpoints)
+
+    def speaker(self, ready: AbstractSet[str]) -> gobgp.Speaker | None:
+        """What its BGP control plane does while these pods answer; nothing where it is off."""
+        mode = self.values.get("routingMode")
+        if mode != "native":
+            raise TranslationError(f"routingMode {mode} is not in the twin: use native")
+        if not manifest.mapping(self.values, "bgpControlPlane").get("enabled"):
+            return None
+        return cilium.speaker(
+            cilium.resources(self._manifests),
+            cilium.Local(
+                name=self.name,
+                labels=self.labels,
+                address=manifest.internal_address(self._object),
+                pod_cidr=self.pod_cidr,
+                services=self.services,
+                ready=ready,
+                announces_without_endpoints=bool(
+                    self.values.get("enableNoServiceEndpointsRoutable", True)
+                ),
+            ),
+        )
+
+    def rules(self, ready: AbstractSet[str]) -> str:
+        """Its load balancing as an nftables script."""
+        mode = manifest.mapping(self.values, "loadBalancer").get("mode", "snat")
+        if mode != "snat":
+            raise TranslationError(f"loadBalancer.mode {mode} is not in the twin: use snat")
+        return load_balancer.ruleset(
+            self.services,
+            node=self.name,
+            address=manifest.internal_address(self._object),
+            pod_cidr=self.pod_cidr,
+            ready=ready,
+        )
+
+    @property
+    def pod_cidr(self) -> IPv4Network:
+        """The range of its node's pods."""
+        return manifest.pod_cidr(self._object)
+
+    @cached_property
+    def values(self) -> Manifest:
+        """Cilium's values."""
+        return manifest.document(self.helm_values)
+
+    def as_text(self) -> str:
+        """For another process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> Agent:
+        """From the other process."""
+        fields = json.loads(text)
+        return cls(**{**fields, "manifests": tuple(fields["manifests"])})
+
+    @cached_property
+    def _object(self) -> Manifest:
+        return manifest.document(self.node)
+
+    @cached_property
+    def _manifests(self) -> list[Manifest]:
+        return [manifest.document(text) for text in self.manifests]
