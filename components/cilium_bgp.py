@@ -14,6 +14,7 @@ from pulumi_kubernetes.helm import v3 as helm
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.api_objects import ApiObjects, Wanted
+from components.demo_service import DemoService, DemoServiceArgs
 from components.monitoring import Monitoring
 from config.libvirt import Cilium
 from config.plan import Plan
@@ -24,7 +25,12 @@ from render.documents import Document
 _NAMESPACE = "kube-system"
 
 #: The kinds that are used here; the operator registers them when it starts, the chart does not.
-_CRDS = ("ciliumbgpclusterconfigs", "ciliumbgppeerconfigs", "ciliumbgpadvertisements")
+_CRDS = (
+    "ciliumbgpclusterconfigs",
+    "ciliumbgppeerconfigs",
+    "ciliumbgpadvertisements",
+    "ciliumloadbalancerippools",
+)
 _CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}.cilium.io"
 
 #: Images are pulled and machines reboot into what they installed: minutes on a slow line.
@@ -50,7 +56,7 @@ class CiliumBgpArgs:
 
 
 class CiliumBgp(pulumi.ComponentResource):
-    """Nodes that have joined, their PodCIDRs, the chart, its CRDs, the BGP resources, health.
+    """Nodes that have joined, their PodCIDRs, the chart, its CRDs, its resources, health, the demo.
 
     In this order, since each waits for the one before: no node is ready without Cilium, Cilium
     does not start on a node without a PodCIDR, and a PodCIDR needs a Node to stand in.
@@ -108,6 +114,12 @@ class CiliumBgp(pulumi.ComponentResource):
             )
             for document in args.artifacts.advertisements
         ]
+        resources += [
+            self._resource(
+                f"{self._name}-pool-{_metadata(document)['name']}", document, [registered]
+            )
+            for document in args.artifacts.pools
+        ]
         ready = self._wait(
             "ready",
             [Wanted(path, "Ready") for path in nodes],
@@ -120,6 +132,14 @@ class CiliumBgp(pulumi.ComponentResource):
                 f"{name}-monitoring",
                 documents=args.artifacts.monitoring,
                 opts=self._inside(ready),
+            )
+        for artifacts in args.artifacts.demo:
+            DemoService(
+                f"{self._name}-demo-{artifacts.name}",
+                args=DemoServiceArgs(
+                    artifacts=artifacts, provider=self._provider, gone_with=args.gone_with
+                ),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[ready]),
             )
         self.register_outputs({})
 

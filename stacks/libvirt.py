@@ -90,7 +90,9 @@ def _last_changed(
     if fabric.cilium is not None:
         told = [[site.cluster_config, site.peer_config] for site in artifacts.sites.values()]
         settings = cilium.model_dump(mode="json")
-        yield "cilium", of_value([settings, artifacts.helm_values, told, artifacts.advertisements])
+        shared = [*artifacts.advertisements, *artifacts.pools]
+        demo = [[item.deployment, item.service] for item in artifacts.demo]
+        yield "cilium", of_value([settings, artifacts.helm_values, told, shared, demo])
 
 
 def _with_packages(settings: Settings) -> Libvirt:

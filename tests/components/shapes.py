@@ -14,9 +14,11 @@ import pulumi_kubernetes as kubernetes
 import pulumi_libvirt as libvirt
 import pulumiverse_talos as talos
 from pulumi import _types
+from pulumi_kubernetes.apps.v1.Deployment import DeploymentInitArgs
 from pulumi_kubernetes.core.v1.ConfigMap import ConfigMapInitArgs
 from pulumi_kubernetes.core.v1.NodePatch import NodePatchArgs
 from pulumi_kubernetes.core.v1.Secret import SecretInitArgs
+from pulumi_kubernetes.core.v1.Service import ServiceInitArgs
 from pulumi_kubernetes.helm.v3 import ReleaseArgs
 
 #: The arguments of each resource type.
@@ -31,9 +33,11 @@ RESOURCES: Mapping[str, type] = {
     "talos:machine/bootstrap:Bootstrap": talos.machine.BootstrapArgs,
     "talos:cluster/kubeconfig:Kubeconfig": talos.cluster.KubeconfigArgs,
     "pulumi:providers:talos": talos.ProviderArgs,
-    "kubernetes:core/v1:ConfigMap": ConfigMapInitArgs,
     "kubernetes:core/v1:NodePatch": NodePatchArgs,
     "kubernetes:core/v1:Secret": SecretInitArgs,
+    "kubernetes:core/v1:ConfigMap": ConfigMapInitArgs,
+    "kubernetes:core/v1:Service": ServiceInitArgs,
+    "kubernetes:apps/v1:Deployment": DeploymentInitArgs,
     "kubernetes:helm.sh/v3:Release": ReleaseArgs,
     "pulumi:providers:kubernetes": kubernetes.ProviderArgs,
 }

@@ -170,6 +170,42 @@ def test_targets_are_routers_and_on_libvirt_agents_too() -> None:
     assert set(declared("dev").outputs["scrape"]) == set(found)
 
 
+@functools.cache
+def with_demo() -> StrictMonitor:
+    config = written("dev")
+    services = [{"address": "10.112.0.77"}, {"name": "local", "external_traffic_policy": "Local"}]
+    config["underlay:fabric"] = {**config.get("underlay:fabric", {})}
+    config["underlay:fabric"]["load_balancing"] = {"demo": services}
+    return run(program.main, as_config(config))
+
+
+def test_the_demo_is_deployed_once_the_nodes_are_ready() -> None:
+    monitor = with_demo()
+    assert monitor.problems == []
+    of_demo = {r.name: r for r in monitor.registered.values() if "-demo-" in r.name}
+    assert set(of_demo) == {
+        f"fabric-cilium-demo-{service}{part}"
+        for service in ("nginx", "local")
+        for part in ("", "-answers", "-pods", "-service")
+    }
+    service = of_demo["fabric-cilium-demo-local-service"].inputs
+    assert service["spec"]["externalTrafficPolicy"] == "Local"
+    assert service["metadata"]["annotations"] == {"lbipam.cilium.io/ips": "10.112.0.2"}
+
+
+def test_the_demos_vips_are_an_output() -> None:
+    assert with_demo().outputs["vips"] == {"nginx": "10.112.0.77", "local": "10.112.0.2"}
+
+
+def test_pools_are_made_whether_or_not_there_is_a_demo() -> None:
+    registered = declared("dev").registered.values()
+    (pool,) = (r for r in registered if r.type.endswith(":CiliumLoadBalancerIPPool"))
+    assert pool.inputs["spec"] == {
+        "blocks": [{"cidr": "10.112.0.0/16"}],
+        "allowFirstLastIPs": "No",
+    }
+
+
 def test_all_cards_have_the_plans_macs_in_the_order_lan_wan_peering() -> None:
     registered = declared("dev").registered.values()
     (router,) = (r for r in registered if r.name == "fabric-dc2-router1-domain")
