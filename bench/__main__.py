@@ -26,6 +26,7 @@ from bench.suites import (
     throughput,
     up,
     verify,
+    withdrawal,
 )
 
 SUITES: Mapping[str, Callable[[Options], Section]] = {
@@ -38,6 +39,7 @@ SUITES: Mapping[str, Callable[[Options], Section]] = {
     "failover": failover.run,
     "routes": routes.run,
     "throughput": throughput.run,
+    "withdrawal": withdrawal.run,
 }
 
 _RUNS = 3
