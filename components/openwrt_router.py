@@ -129,6 +129,8 @@ class OpenWrtRouter(pulumi.ComponentResource):
                     for path, text in args.artifacts.secret_files.items()
                 },
                 machine=domain.id,
+                answer_seconds=settings.router.boot_seconds,
+                confirm_seconds=settings.router.confirm_seconds,
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=domain),
         )

@@ -50,10 +50,16 @@ class DomainType(StrEnum):
 
 
 class RouterSize(Strict):
-    """An OpenWrt router's memory, in MiB, and processors."""
+    """An OpenWrt router's memory, in MiB, and processors, and what time it is given.
+
+    It may take `boot_seconds` until it answers. A change of its files that is not confirmed within
+    `confirm_seconds` is taken back. Both are for routers that are slow, such as emulated ones.
+    """
 
     memory: int = Field(default=256, ge=64)
     vcpus: int = Field(default=1, ge=1)
+    boot_seconds: int = Field(default=180, ge=10, le=3600)
+    confirm_seconds: int = Field(default=30, ge=5, le=600)
 
 
 class NodeSize(Strict):

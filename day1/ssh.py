@@ -18,7 +18,8 @@ from day1.errors import LoginError, UnreachableError
 if TYPE_CHECKING:
     from asyncssh import SSHClientConnection, SSHKey
 
-_ATTEMPT_SECONDS = 5.0
+#: To be connected and let in, which takes a busy or emulated router its time.
+_ATTEMPT_SECONDS = 15.0
 _PAUSE_SECONDS = 0.25
 _COMMAND_SECONDS = 30.0
 _KEEPALIVE_SECONDS = 3.0

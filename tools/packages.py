@@ -51,6 +51,12 @@ TEST_NEEDS = (
     Need("debugfs", "e2fsprogs"),
     Need("qemu-system-x86_64", "qemu-system-x86"),
     Need("qemu-img", "qemu-utils"),
+    # The program without the service: that is in libvirt-daemon-system, which nothing here needs.
+    Need("libvirtd", "libvirt-daemon", "libvirtd"),
+    Need("virsh", "libvirt-clients"),
+    Need("dnsmasq", "dnsmasq-base"),
+    Need("iptables", "iptables"),
+    Need("xsltproc", "xsltproc"),
 )
 
 

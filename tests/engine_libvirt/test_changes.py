@@ -40,7 +40,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         made.up()
         yield made
         made.configure(base())
-        made.succeed("destroy", "--yes", "--skip-preview")
+        made.destroy()
 
 
 def test_the_next_preview_changes_nothing(stack: Stack) -> None:

@@ -11,6 +11,7 @@ Nothing is installed and nothing needs root: packages are downloaded by apt and 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -57,9 +58,23 @@ class StandIn:
     root: Path
 
 
+def lacks() -> list[str]:
+    """Why it cannot be built or booted on this machine. Empty if it can."""
+    needed = ("apt-get", "dpkg-deb", "qemu-system-x86_64", "ssh")
+    if missing := [f"no {name}" for name in needed if shutil.which(name) is None]:
+        return missing
+    return [] if _kernel() else ["apt knows no linux-image-cloud-amd64"]
+
+
+@functools.cache
+def _kernel() -> str | None:
+    return debian.kernel_package()
+
+
 def build(env: Mapping[str, str] = os.environ) -> StandIn:
     """The stand-in's files, built unless these very sources were built before."""
-    kernel = debian.kernel_package()
+    if (kernel := _kernel()) is None:
+        raise RuntimeError("; ".join(lacks()))
     packages = debian.closure(PACKAGES)
     folder = cache(env) / "router-image" / _digest(debian.versions([kernel, _STATIC, *packages]))
     with locked(folder.parent / "lock", "building the stand-in router", progress := Progress()):

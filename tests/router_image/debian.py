@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -37,15 +38,27 @@ def versions(names: Iterable[str]) -> list[str]:
     return sorted(" ".join(line.split()[1:]) for line in text.splitlines())
 
 
-def kernel_package() -> str:
-    """The package that the newest cloud kernel is in."""
-    text = _run("apt-cache", "depends", "linux-image-cloud-amd64")
-    found = re.search(r"Depends: (linux-image-\S+)", text)
-    if found is None:
-        raise RuntimeError(
-            "apt knows no linux-image-cloud-amd64: run `apt-get update` on a Debian for amd64"
-        )
-    return found[1]
+def kernel_package() -> str | None:
+    """The package that the newest cloud kernel is in; None where apt knows none, as on Ubuntu.
+
+    Root's lists are fetched if there are none yet, as in a new container.
+    """
+    if (found := _kernel_package()) is None and os.geteuid() == 0:
+        _run("apt-get", "update", "-q")
+        found = _kernel_package()
+    return found
+
+
+def _kernel_package() -> str | None:
+    done = subprocess.run(
+        ("apt-cache", "depends", "linux-image-cloud-amd64"),
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_SECONDS,
+        check=False,
+    )
+    found = re.search(r"Depends: (linux-image-\S+)", done.stdout)
+    return found[1] if found else None
 
 
 def unpack(names: Iterable[str], folder: Path, into: Path) -> None:

@@ -14,13 +14,9 @@ from pathlib import Path
 import pytest
 
 from images import inject
-from tests.router_image.build import StandIn, build
+from tests.router_image.build import StandIn, build, lacks
 
 pytestmark = [
-    pytest.mark.skipif(
-        any(shutil.which(name) is None for name in ("qemu-system-x86_64", "ssh", "apt-get")),
-        reason="needs QEMU, an SSH client and apt",
-    ),
     pytest.mark.timeout(900),
     pytest.mark.xdist_group("router-image"),
 ]
@@ -57,6 +53,8 @@ class Running:
 
 @pytest.fixture(scope="module")
 def stand_in() -> StandIn:
+    if reasons := lacks():
+        pytest.skip(", ".join(reasons))
     return build()
 
 

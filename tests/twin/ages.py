@@ -1,6 +1,6 @@
 """How long BIRD's sessions have been what they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -14,12 +14,14 @@ Ages = Mapping[str, tuple[str, float]]
 
 
 def ages(control_socket: Path) -> Ages:
-    """What `show protocols` says, where BIRD has been told `timeformat protocol iso long ms`.
+    """What `show protocols` says, where BIRD has been told `timeformat protocol iso long ms`."""
+    return of_lines(birdc.ask(control_socket, "show protocols")[1:])
 
-    Its columns: name, protocol, table, state, since.
-    """
+
+def of_lines(lines: Iterable[str]) -> Ages:
+    """The same from the lines below the columns' names: name, protocol, table, state, since."""
     found: dict[str, tuple[str, float]] = {}
-    for line in birdc.ask(control_socket, "show protocols")[1:]:
+    for line in lines:
         name, _, _, state, day, time, *_ = line.split()
         found[name] = (state, datetime.fromisoformat(f"{day} {time}").timestamp())
     return found

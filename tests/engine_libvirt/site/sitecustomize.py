@@ -13,10 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from config.machines import Router, Site
+    from config.plan import Plan
     from verify.libvirt_stack import LibvirtStack
     from verify.model import Expected, Sight
 
 FILES = os.environ.get("UNDERLAY_STANDIN_FILES")
+
+#: `ONE=OTHER`: a mistake in the routers' network files, which the program itself does not make.
+MISTAKE = os.environ.get("UNDERLAY_STANDIN_MISTAKE")
 
 if FILES:
     from pulumi.dynamic import CreateResult, ReadResult, ResourceProvider, UpdateResult
@@ -77,3 +82,14 @@ if FILES:
     for name, method in {"create": _created, "update": _updated, "read": _read}.items():
         setattr(RouterFilesProvider, name, method)
     components.reachable.check = lambda uri, domain_type: None
+
+if MISTAKE:
+    from render import openwrt
+
+    _right, _, _wrong = MISTAKE.partition("=")
+    _network = openwrt.network
+
+    def _mistaken(plan: "Plan", site: "Site", router: "Router") -> str:
+        return _network(plan, site, router).replace(_right, _wrong)
+
+    openwrt.network = _mistaken
