@@ -10,13 +10,14 @@ import select
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools import ToolError
 from tools.progress import Progress
+from tools.unfinished import settle
 
 _ENGINE = "pulumi"
 _LANGUAGE_HOST = "pulumi-language-python"
@@ -28,7 +29,7 @@ def mend(stack: str, project: Path, *, repeatable: bool, environ: Mapping[str, s
     """Take back the locks of dead engines, and what else they left. Does nothing if there is none.
 
     `repeatable` says that a creation of this stack may simply be done again, as the twin's may:
-    then unfinished ones are struck from the state.
+    then unfinished ones are struck from the state. Others are settled (`tools.unfinished`).
     """
     if not any(dead_locks(stack, environ)):
         return
@@ -40,6 +41,8 @@ def mend(stack: str, project: Path, *, repeatable: bool, environ: Mapping[str, s
         progress.say("striking its unfinished operations from the state")
         clear = ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack]
         _pulumi(clear, project, environ)
+    else:
+        settle(stack, lambda words: _pulumi(words, project, environ), environ, progress)
 
 
 def dead_locks(stack: str, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -96,7 +99,7 @@ def _parent(process: int) -> int:
     return int(next(line for line in lines if line.startswith("PPid:")).split()[1])
 
 
-def _pulumi(arguments: list[str], project: Path, environ: Mapping[str, str]) -> None:
+def _pulumi(arguments: Sequence[str], project: Path, environ: Mapping[str, str]) -> str:
     done = subprocess.run(
         ["pulumi", *arguments],
         cwd=project,
@@ -109,3 +112,4 @@ def _pulumi(arguments: list[str], project: Path, environ: Mapping[str, str]) -> 
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip()
         raise ToolError(f"`pulumi {' '.join(arguments)}` failed: {words}")
+    return done.stdout

@@ -28,12 +28,14 @@ class Stack:
 
     `has_libvirt`: with the real libvirt plugin; otherwise with a stand-in for that one as well.
     `machines`: where they are made, with the images that they boot; otherwise nothing is made.
+    `enter`: the command that the engine is run by.
     """
 
     folder: Path
     has_libvirt: bool
     kubeconfig: str = ""
     machines: Libvirtd | None = None
+    enter: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -104,7 +106,8 @@ class Stack:
         options = ["--stack", self.name]
         if arguments[0] not in ("cancel", "stack"):
             options += ["--config-file", str(self._configuration)]
-        command = ["pulumi", "--cwd", str(PROJECT), "--non-interactive", *arguments, *options]
+        pulumi = ("pulumi", "--cwd", str(PROJECT), "--non-interactive")
+        command = [*self.enter, *pulumi, *arguments, *options]
         return self.machines.inside(*command) if self.machines else command
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

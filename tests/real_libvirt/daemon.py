@@ -90,6 +90,10 @@ class Libvirtd:
         options = ("--target", str(self.init), "--mount", "--net", "--pid", "--")
         return ["nsenter", *options, *command]
 
+    def path(self, path: str) -> Path:
+        """A file of the host that it believes to be on, seen from outside."""
+        return Path(f"/proc/{self.init}/root{path}")
+
     def run(self, *command: str) -> str:
         """What it prints. Raises `CalledProcessError` if it fails."""
         done = subprocess.run(

@@ -111,41 +111,32 @@ class Lab:
         answer = json.loads(self.ssh(address, "/sbin/ip -j -4 route show"))
         return {route["dst"]: route for route in answer}
 
-    def processes(self) -> Mapping[str, str]:
-        """The QEMU process of each machine, by its name: another one is another boot."""
-        names = self.machines.names("list")
-        return {name: self.machines.run("cat", f"/run/libvirt/qemu/{name}.pid") for name in names}
+    def running(self) -> Mapping[str, str]:
+        """The QEMU process of each machine that runs, by its name: another one is another boot."""
+        folder = self.machines.path("/run/libvirt/qemu")
+        return {path.stem: path.read_text() for path in folder.glob("*.pid")}
 
     def remains(self) -> list[str]:
         """What there is of the stack's: domains, networks, pools, bridges, files, processes."""
-        folders = (self.stack.folder / "cache/underlay/images/routers", self._pools)
+        folders = (
+            self.stack.folder / "cache/underlay/images/routers",
+            self.machines.path("/var/lib/libvirt/underlay"),
+        )
         links = json.loads(self.machines.run("ip", "-j", "link", "show"))
         processes = self.machines.run("ps", "-e", "-o", "comm=").split()
+        kinds = ("list", "net-list", "pool-list")
         return [
-            *(name for kind in ("list", "net-list", "pool-list") for name in self._names(kind)),
+            *(name for kind in kinds for name in self.machines.names(kind)),
             *(link["ifname"] for link in links if link["ifname"] != "lo"),
             *(str(path) for folder in folders for path in folder.rglob("*")),
             *(name for name in processes if name.startswith(("qemu", "dnsmasq"))),
         ]
 
-    def _names(self, kind: str) -> list[str]:
-        return self.machines.names(kind)
-
-    @property
-    def _pools(self) -> Path:
-        return Path(f"/proc/{self.machines.init}/root/var/lib/libvirt/underlay")
-
     def mend(self) -> None:
         """What `make up` does first: take back what a run that was killed left."""
+        mend = f"cd {PROJECT} && python -m tools mend --stack {self.stack.name}"
         subprocess.run(
-            self.machines.inside(
-                "sh",
-                "-c",
-                'cd "$1" && python -m tools mend --stack "$2"',
-                "mend",
-                str(PROJECT),
-                self.stack.name,
-            ),  # fmt: skip
+            self.machines.inside("sh", "-c", mend),
             env=self.stack.environment,
             check=True,
             timeout=_LIMIT_SECONDS,
@@ -157,5 +148,5 @@ def eventually(look: Callable[[], T], what: str, seconds: float = 120) -> T:
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"after {seconds:.0f} s: {what}"
-        time.sleep(0.2)
+        time.sleep(0.05)
     return found
