@@ -17,9 +17,11 @@ from bench.machine import facts, load_average
 from bench.section import BenchError, Options, Section
 from bench.show import show, show_facts
 from bench.suites import (
+    day1,
     failover,
     growth,
     libvirt,
+    libvirt_up,
     plan,
     preview,
     routes,
@@ -40,6 +42,8 @@ SUITES: Mapping[str, Callable[[Options], Section]] = {
     "routes": routes.run,
     "throughput": throughput.run,
     "withdrawal": withdrawal.run,
+    "libvirt-up": libvirt_up.run,
+    "day1": day1.run,
 }
 
 _RUNS = 3

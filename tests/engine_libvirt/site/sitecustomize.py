@@ -89,7 +89,7 @@ if MISTAKE:
     _right, _, _wrong = MISTAKE.partition("=")
     _network = openwrt.network
 
-    def _mistaken(plan: "Plan", site: "Site", router: "Router") -> str:
+    def _mistaken(plan: Plan, site: Site, router: Router) -> str:
         return _network(plan, site, router).replace(_right, _wrong)
 
     openwrt.network = _mistaken
