@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _START_SECONDS = 60.0
-_COMMAND_SECONDS = 60.0
+_COMMAND_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 
 PROGRAMS = (

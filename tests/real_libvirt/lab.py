@@ -114,7 +114,7 @@ class Lab:
     def running(self) -> Mapping[str, str]:
         """The QEMU process of each machine that runs, by its name: another one is another boot."""
         folder = self.machines.path("/run/libvirt/qemu")
-        return {path.stem: path.read_text() for path in folder.glob("*.pid")}
+        return {path.stem: path.read_text() for path in folder.glob("underlay-*.pid")}
 
     def remains(self) -> list[str]:
         """What there is of the stack's: domains, networks, pools, bridges, files, processes."""

@@ -74,7 +74,7 @@ def test_a_change_that_cuts_the_way_to_a_router_takes_itself_back(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def soon(config: Written) -> None:
-        config["underlay:libvirt"]["router"]["confirm_seconds"] = 30
+        config["underlay:libvirt"]["router"]["confirm_seconds"] = 15
 
     before, machines = lab.session(FIRST), lab.running()
     lab.configure(soon)
@@ -88,6 +88,7 @@ def test_a_change_that_cuts_the_way_to_a_router_takes_itself_back(
     assert f"'{FIRST}/22'" in lab.ssh(FIRST, "cat /etc/config/network")
     assert went_on(before, lab.session(FIRST))
     # The state has what the router has: the next `up` goes on from there.
+    lab.configure()
     lab.stack.up()
     assert lab.stack.preview() == {}
     assert "10.113.0.0/16" in lab.routes(FIRST)

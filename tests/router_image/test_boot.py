@@ -18,10 +18,10 @@ from tests.router_image.build import StandIn, build, lacks
 
 pytestmark = [
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("router-image"),
+    pytest.mark.xdist_group("real_libvirt"),  # not many emulated machines at a time
 ]
 
-BOOT_SECONDS = 180
+BOOT_SECONDS = 600
 
 
 @dataclass
