@@ -94,7 +94,7 @@ def _router(plan: Plan, site: Site, router: Router) -> RouterArtifacts:
             "/etc/config/dhcp": openwrt.dhcp(plan, site),
             "/etc/sysctl.d/90-underlay.conf": openwrt.sysctl(plan),
             **keepalived.files(site, router),
-            **metrics.files(plan, router),
+            **metrics.files(plan, site, router),
         },
         secret_files={bird.PASSWORDS: passwords} if passwords else {},
     )

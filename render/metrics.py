@@ -6,9 +6,8 @@ So it is a CGI script for the shell and awk that every router has, and OpenWrt's
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
-
-from config.machines import Router
+from config import routes
+from config.machines import Router, Site
 from config.observability import ROUTER_PORT
 from config.plan import Plan
 from render.templating import fill
@@ -29,12 +28,12 @@ PATH = f"{_CGI_PREFIX}/metrics.sh"
 SCRIPT = f"{_HOME}{PATH}"
 
 
-def files(plan: Plan, router: Router) -> dict[str, str]:
+def files(plan: Plan, site: Site, router: Router) -> dict[str, str]:
     """The script and the web server's configuration, where routers have metrics."""
     if not plan.observability.routers:
         return {}
     return {
-        SCRIPT: fill("metrics.sh.j2", planned=planned_routes(plan)),
+        SCRIPT: fill("metrics.sh.j2", planned=routes.of_router(plan, site)),
         SERVER: fill(
             "uhttpd.j2",
             address=router.lan.address.ip,
@@ -56,13 +55,4 @@ def firewall(plan: Plan) -> str:
     outside = {"wan": plan.observability.readers} if plan.observability.readers else {}
     return fill(
         "firewall-metrics.j2", allowed=inside | outside, open_zones=_OPEN_ZONES, port=ROUTER_PORT
-    )
-
-
-def planned_routes(plan: Plan) -> tuple[IPv4Network, ...]:
-    """What every router has a route to as long as all is well: LANs and the nodes' pods."""
-    return tuple(
-        network
-        for site in plan.sites
-        for network in (site.lan, *(node.pod_cidr for node in site.nodes))
     )

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from config.machines import Node, Router, Site
 from config.plan import Plan
 from config.pods import pod_address, pod_gateway
-from config.schema import PodRoutes
+from config.routes import announced
 from config.services import announcements
 from config.sessions import SessionKind
 from render import interfaces
@@ -44,7 +44,7 @@ def router(plan: Plan, site: Site, machine: Router) -> Expected:
     for other in plan.sites:
         if other is not site:
             ways = _by(*(nic.address.ip for far in other.routers for nic in far.peerings))
-            routes |= {str(network): ways for network in _announced(plan, other)}
+            routes |= {str(network): ways for network in announced(plan, other)}
     routes |= _services(plan, site, machine)
     sessions = _sessions(plan, machine.name)
     return Expected(machine.name, Kind.ROUTER, routes, sessions, _bfd(plan, machine))
@@ -93,16 +93,6 @@ def host(plan: Plan) -> Expected:
     routes = {str(plan.wan): _by(_NODE_CARD)}
     routes |= {str(network): _by(way) for network, way in wan_routes(plan).items()}
     return Expected(WAN_HOST, Kind.HOST, routes)
-
-
-def _announced(plan: Plan, site: Site) -> Iterator[IPv4Network]:
-    """What a datacentre's routers tell the others of it, but for services."""
-    yield site.lan
-    match plan.pod_routes:
-        case PodRoutes.EACH:
-            yield from (node.pod_cidr for node in site.nodes)
-        case PodRoutes.SUMMARY:
-            yield site.pods
 
 
 def _services(plan: Plan, site: Site, machine: Router) -> dict[str, frozenset[str]]:

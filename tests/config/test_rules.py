@@ -276,7 +276,7 @@ def test_a_second_peering_network_across_hosts_needs_a_bridge_of_its_own() -> No
     with pytest.raises(ConfigurationError) as refused:
         load(
             {
-                "datacentres": [{}, {"libvirt_uri": "qemu+ssh://far/system"}],
+                "datacentres": [{}, {"libvirt_uri": "qemu+ssh://root@far/system"}],
                 "redundancy": {"second_peering": "172.29.0.0/22"},
             },
             libvirt={"wan": {"bridge": "br-wan"}, "peering": {"bridge": "br-peer"}},

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 
 from config.plan import Plan
+from config.routes import of_router
 from render import metrics
 from render.artifacts import RouterArtifacts, render
 from tests.render.plans import planned, plans
 from twin import uci, web
-from verify.expectations import expectations
-from verify.model import UNREACHABLE, Kind
+from verify.expectations import destination, expectations
+from verify.model import UNREACHABLE
 
 PLAN = planned({"observability": {"routers": True}})
 
@@ -73,13 +74,14 @@ def test_inside_everybody_else_is_refused_after_those_who_may() -> None:
 
 @given(plan=plans())
 def test_the_planned_routes_are_those_that_verification_expects_of_a_router(plan: Plan) -> None:
-    told = {str(network) for network in metrics.planned_routes(plan)}
-    apart = {"default", str(plan.wan), str(plan.peering)}
-    for machine in expectations(plan).values():
-        if machine.kind is Kind.ROUTER:
+    apart = {"default", str(plan.wan), *map(str, plan.peerings.values())}
+    expected = expectations(plan)
+    for site in plan.sites:
+        told = {destination(network) for network in of_router(plan, site)}
+        for router in site.routers:
             assert told == {
                 prefix
-                for prefix, ways in machine.routes.items()
+                for prefix, ways in expected[router.name].routes.items()
                 if ways != {UNREACHABLE} and prefix not in apart
             }
 

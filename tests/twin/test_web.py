@@ -16,6 +16,7 @@ import pytest
 
 from config.load import load
 from config.plan import Plan, make_plan
+from config.routes import of_router
 from config.sessions import SessionKind
 from render import metrics
 from render.artifacts import render
@@ -108,7 +109,7 @@ def test_a_planned_route_is_there_only_while_it_leads_somewhere(
             for label in labels
         }
 
-    of_the_plan = dict.fromkeys(map(str, metrics.planned_routes(PLAN)), 0.0)
+    of_the_plan = dict.fromkeys(map(str, of_router(PLAN, PLAN.sites[0])), 0.0)
     alone = of_the_plan | {"10.1.1.0/24": 1.0}
     assert present() == alone
     iproute.batch(router.place.namespace, [f"route add {pods} via 172.30.0.3 dev eth2"])
