@@ -7,7 +7,6 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -15,9 +14,9 @@ import yaml
 
 from config.load import load
 from config.plan import Plan, make_plan
+from tests.twin.ages import Moment, ages
 from tools.cli import PROJECT, search_path
 from twin import namespaces
-from twin.birdc import ask
 from twin.place import STATE_FOLDER, Place, release_stack
 from twin.router import control_socket
 from verify.report import Report
@@ -132,16 +131,12 @@ class Stack:
         """Where a machine stands."""
         return Place(self.name, machine)
 
-    def sessions_since(self, router: str) -> dict[str, datetime]:
-        """Since when each of a router's BGP sessions has been up, by BIRD's name of it.
-
-        To the tenth of a second: BIRD computes the moment anew each time, a millisecond off.
-        """
-        rows = (row.split() for row in ask(control_socket(self.place(router)), "show protocols"))
+    def sessions_since(self, router: str) -> dict[str, Moment]:
+        """Since when each of a router's BGP sessions has been up, by BIRD's name of it."""
         return {
-            row[0]: datetime.fromisoformat(f"{row[4]} {row[5][:-2]}0")
-            for row in rows
-            if row[1] == "BGP"
+            name: since
+            for name, (_, since) in ages(control_socket(self.place(router))).items()
+            if name.startswith(("router_", "node_"))
         }
 
     def remains(self) -> list[str]:

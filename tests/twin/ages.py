@@ -1,16 +1,34 @@
 """How long BIRD's sessions have been what they are."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from twin import birdc
 
-#: BIRD works out when something began anew at each question, and is a millisecond off at times.
 _TOLERANCE_SECONDS = 0.2
 
-#: State and beginning, in seconds, of each of BIRD's protocols by its name.
-Ages = Mapping[str, tuple[str, float]]
+
+class Moment(float):
+    """When something began, in seconds.
+
+    BIRD works that out anew at each question, and is a millisecond off at times. That makes no
+    other moment.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, float) and abs(self - other) < _TOLERANCE_SECONDS
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]  # what is equal would have to hash alike
+
+
+#: State and beginning of each of BIRD's protocols by its name.
+Ages = Mapping[str, tuple[str, Moment]]
 
 
 def ages(control_socket: Path) -> Ages:
@@ -20,16 +38,13 @@ def ages(control_socket: Path) -> Ages:
 
 def of_lines(lines: Iterable[str]) -> Ages:
     """The same from the lines below the columns' names: name, protocol, table, state, since."""
-    found: dict[str, tuple[str, float]] = {}
+    found: dict[str, tuple[str, Moment]] = {}
     for line in lines:
         name, _, _, state, day, time, *_ = line.split()
-        found[name] = (state, datetime.fromisoformat(f"{day} {time}").timestamp())
+        found[name] = (state, Moment(datetime.fromisoformat(f"{day} {time}").timestamp()))
     return found
 
 
 def went_on(before: Ages, after: Ages) -> bool:
     """Whether everything there was is in the same state since the same moment."""
-    return before.keys() <= after.keys() and all(
-        after[name][0] == state and abs(after[name][1] - since) < _TOLERANCE_SECONDS
-        for name, (state, since) in before.items()
-    )
+    return all(after.get(name) == age for name, age in before.items())
