@@ -11,12 +11,13 @@ from pulumi.runtime.config import get_config, is_config_secret
 
 from config.errors import ConfigurationError, Problem
 from config.load import load
-from config.plan import Plan, make_plan
+from config.plan import Plan, given_passwords, make_plan
 from config.schema import Substrate
 from config.settings import Settings
 from render import scrape
 from render.artifacts import Artifacts, render
 from render.readme import readme
+from stacks.passwords import Passwords
 
 
 def main() -> None:
@@ -26,7 +27,8 @@ def main() -> None:
     except ConfigurationError as error:
         raise pulumi.RunError(str(error)) from None
     plan = make_plan(settings)
-    export(settings, plan, build(settings, plan, render(plan)))
+    passwords = Passwords("passwords", plan=plan, given=given_passwords(settings)).by_name
+    export(settings, plan, build(settings, plan, render(plan), passwords))
 
 
 def read_settings(stack: pulumi.Config) -> Settings:
@@ -57,7 +59,12 @@ def read_passwords(stack: pulumi.Config) -> Mapping[str, object] | None:
     return cast("Mapping[str, object]", json.loads(text))
 
 
-def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, object]:
+def build(
+    settings: Settings,
+    plan: Plan,
+    artifacts: Artifacts,
+    passwords: Mapping[str, pulumi.Output[str]],
+) -> Mapping[str, object]:
     """The one fork: the plan on the substrate that the stack names. Returns what only it has.
 
     Each module is imported by the stacks that need it alone: the providers' SDKs take a while.
@@ -66,11 +73,11 @@ def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, 
         case Substrate.TWIN:
             from stacks import twin
 
-            return twin.build(settings, plan, artifacts)
+            return twin.build(settings, plan, artifacts, passwords)
         case Substrate.LIBVIRT:
             from stacks import libvirt
 
-            return libvirt.build(settings, plan, artifacts)
+            return libvirt.build(settings, plan, artifacts, passwords)
 
 
 def export(settings: Settings, plan: Plan, outputs: Mapping[str, object]) -> None:

@@ -159,7 +159,8 @@ class Floor:
     def _start_bird(self, router: Machine) -> None:
         folder = self._folder(router)
         configuration = folder / "bird.conf"
-        configuration.write_text(router.bird or "")
+        for name, text in router.bird.items():
+            (folder / name).write_text(text)
         command = ["bird", "-f", "-c", str(configuration), "-s", str(folder / "bird.ctl")]
         self._start(router, command, {})
 

@@ -7,13 +7,14 @@ exactly what `pulumi up` builds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from config.machines import WAN_NETWORK, Node, Router, Site
 from config.machines import Nic as PlannedNic
 from config.plan import Plan
 from render.artifacts import Artifacts, render
+from render.sealed import Content, Sealed
 from render.yaml_text import yaml_text
 from twin.gobgp import Speaker
 from twin.host import Host
@@ -34,13 +35,13 @@ _FORWARDING = {"net.ipv4.ip_forward": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine: its cards, in order, and what its network should be."""
+    """A machine: its cards, in order, and what its network should be; BIRD's files by name."""
 
     name: str
     nics: tuple[Nic, ...]
     network: Network
     sysctls: Mapping[str, str]
-    bird: str | None = None
+    bird: Mapping[str, str] = field(default_factory=dict)
     speaker: Speaker | None = None
     pods: tuple[Pod, ...] = ()
 
@@ -75,14 +76,25 @@ _Known = Mapping[str, Mapping[IPv4Address, str]]
 def _router(artifacts: Artifacts, known: _Known, router: Router) -> Machine:
     files = artifacts.routers[router.name]
     nics = tuple(_nic(known, nic) for nic in router.nics)
-    twin = TwinRouter(Place(_NOWHERE, router.name), nics, files.files, files.secret_files)
-    return Machine(router.name, nics, twin.network(), twin.sysctls(), bird=files.files[BIRD_FILE])
+    secret_files = {path: _opened(sealed) for path, sealed in files.secret_files.items()}
+    twin = TwinRouter(Place(_NOWHERE, router.name), nics, files.files, secret_files)
+    bird = {BIRD_FILE: files.files[BIRD_FILE], **secret_files}
+    by_name = {path.rpartition("/")[2]: text for path, text in bird.items()}
+    return Machine(router.name, nics, twin.network(), twin.sysctls(), by_name)
+
+
+def _opened(sealed: Sealed[Content]) -> Content:
+    """Passwords cost the same, whatever they are."""
+    return sealed.make({name: f"bench-{name}" for name in sealed.passwords})
 
 
 def _node(plan: Plan, artifacts: Artifacts, known: _Known, site: Site, node: Node) -> Machine:
     of_site = artifacts.sites[site.name]
     objects = {item.name: yaml_text(artifacts.nodes[item.name].node) for item in site.nodes}
     nics = (_nic(known, node.lan),)
+    manifests = [of_site.cluster_config, of_site.peer_config, *artifacts.advertisements]
+    if of_site.secret is not None:
+        manifests.append(_opened(of_site.secret))
     twin = TwinNode(
         place=Place(_NOWHERE, node.name),
         nics=nics,
@@ -90,10 +102,7 @@ def _node(plan: Plan, artifacts: Artifacts, known: _Known, site: Site, node: Nod
         helm_values=yaml_text(artifacts.helm_values),
         node=objects.pop(node.name),
         others=tuple(objects.values()),
-        manifests=tuple(
-            yaml_text(document)
-            for document in (of_site.cluster_config, of_site.peer_config, *artifacts.advertisements)
-        ),
+        manifests=tuple(yaml_text(document) for document in manifests),
         pods_per_node=plan.pods_per_node,
     )
     return Machine(

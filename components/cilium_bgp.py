@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,12 +16,15 @@ from pulumi_kubernetes.meta import v1 as meta
 from components.api_objects import ApiObjects, Wanted
 from components.demo_service import DemoService, DemoServiceArgs
 from components.monitoring import Monitoring
+from components.opened import opened
 from config.libvirt import Cilium
 from config.plan import Plan
 from render.artifacts import Artifacts, SiteArtifacts
+from render.cilium import SECRETS_NAMESPACE, secret_name
 from render.documents import Document
+from render.sealed import Sealed
 
-#: Where Cilium's operator and agents live, and its secrets of BGP.
+#: Where Cilium's operator and agents live.
 _NAMESPACE = "kube-system"
 
 #: The kinds that are used here; the operator registers them when it starts, the chart does not.
@@ -49,6 +52,7 @@ class CiliumBgpArgs:
 
     plan: Plan
     artifacts: Artifacts
+    passwords: Mapping[str, pulumi.Output[str]]
     settings: Cilium
     identity: str
     kubeconfig: pulumi.Output[str]
@@ -223,13 +227,15 @@ class CiliumBgp(pulumi.ComponentResource):
         )
         return made
 
-    def _secret(self, site: str, document: Document, after: pulumi.Resource) -> core.Secret:
-        metadata = _metadata(document)
+    def _secret(self, site: str, sealed: Sealed[Document], after: pulumi.Resource) -> core.Secret:
+        data = opened(sealed, self._args.passwords).apply(
+            lambda document: cast("dict[str, str]", document["stringData"])
+        )
         return core.Secret(
             f"{self._name}-password-{site}",
-            metadata=meta.ObjectMetaArgs(name=metadata["name"], namespace=metadata["namespace"]),
-            type=cast("str", document["type"]),
-            string_data=pulumi.Output.secret(cast("dict[str, str]", document["stringData"])),
+            metadata=meta.ObjectMetaArgs(name=secret_name(site), namespace=SECRETS_NAMESPACE),
+            type="Opaque",
+            string_data=data,
             opts=self._inside(after),
         )
 

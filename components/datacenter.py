@@ -32,6 +32,7 @@ class DatacenterArgs:
     plan: Plan
     site: Site
     artifacts: Artifacts
+    passwords: Mapping[str, pulumi.Output[str]]
     settings: Libvirt
     host: LibvirtHost
     networks: FabricNetworks
@@ -68,6 +69,7 @@ class Datacenter(pulumi.ComponentResource):
                     plan=args.plan,
                     router=router,
                     artifacts=args.artifacts.routers[router.name],
+                    passwords=args.passwords,
                     settings=args.settings,
                     host=args.host,
                     management=args.management,

@@ -36,6 +36,7 @@ class FabricArgs:
     label: str
     plan: Plan
     artifacts: Artifacts
+    passwords: Mapping[str, pulumi.Output[str]]
     settings: Libvirt
     hosts: Mapping[str, str]
 
@@ -96,6 +97,7 @@ class Fabric(pulumi.ComponentResource):
                     plan=args.plan,
                     site=site,
                     artifacts=args.artifacts,
+                    passwords=args.passwords,
                     settings=args.settings,
                     host=hosts.get(site.name, home),
                     networks=networks,
@@ -133,6 +135,7 @@ class Fabric(pulumi.ComponentResource):
             args=CiliumBgpArgs(
                 plan=self._args.plan,
                 artifacts=self._args.artifacts,
+                passwords=self._args.passwords,
                 settings=self._args.settings.cilium,
                 identity=f"{self._args.label}-{self._args.plan.cluster}",
                 kubeconfig=cluster.kubeconfig,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -10,6 +10,7 @@ import pulumi
 
 from components.libvirt import Card, MachineArgs, Port, machine, uploaded
 from components.libvirt_host import LibvirtHost
+from components.opened import opened
 from components.ssh_key import SshKey
 from config.libvirt import Libvirt
 from config.machines import Router
@@ -37,6 +38,7 @@ class OpenWrtRouterArgs:
     plan: Plan
     router: Router
     artifacts: RouterArtifacts
+    passwords: Mapping[str, pulumi.Output[str]]
     settings: Libvirt
     host: LibvirtHost
     management: SshKey
@@ -125,8 +127,8 @@ class OpenWrtRouter(pulumi.ComponentResource):
                 private_key=args.management.private_key,
                 files=args.artifacts.files,
                 secret_files={
-                    path: pulumi.Output.secret(text)
-                    for path, text in args.artifacts.secret_files.items()
+                    path: opened(sealed, args.passwords)
+                    for path, sealed in args.artifacts.secret_files.items()
                 },
                 machine=domain.id,
                 answer_seconds=settings.router.boot_seconds,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv4Network
 
 from config.addressing import Addressing
@@ -25,6 +25,7 @@ from config.machines import (
 from config.observability import Observability
 from config.redundancy import Bfd
 from config.schema import Datacentre, Fabric, PodRoutes, Substrate, Timers
+from config.security import Security
 from config.services import Services, make_services
 from config.sessions import PEERING_PASSWORD, Session, sessions
 from config.settings import Settings
@@ -34,7 +35,8 @@ from config.settings import Settings
 class Plan:
     """A fabric, complete. `sites` are in the order of their indexes.
 
-    `passwords` are TCP MD5 passwords by the name that sessions give; they are secrets.
+    `passwords` are the names of the TCP MD5 passwords that sessions use. Their texts are no part of
+    the plan: some are made only when the stack is.
     """
 
     cluster: str
@@ -57,7 +59,8 @@ class Plan:
     load_balancing: Services
     sites: tuple[Site, ...]
     sessions: Mapping[str, tuple[Session, ...]]
-    passwords: Mapping[str, str] = field(repr=False)
+    security: Security
+    passwords: frozenset[str]
 
     @property
     def routers(self) -> tuple[Router, ...]:
@@ -93,8 +96,8 @@ def make_plan(settings: Settings) -> Plan:
     sites = tuple(_site(fabric, addressing, datacentre) for datacentre in ordered)
     if settings.substrate is Substrate.LIBVIRT and not settings.libvirt.cluster:
         sites = tuple(replace(site, nodes=()) for site in sites)
-    passwords = _passwords(settings)
     services = make_services(fabric, sites)
+    ends = sessions(sites, full_mesh_limit=fabric.full_mesh_limit, signed=_signed(settings))
     return Plan(
         cluster=fabric.cluster,
         lans=fabric.lans,
@@ -115,10 +118,11 @@ def make_plan(settings: Settings) -> Plan:
         pod_routes=fabric.pod_routes,
         load_balancing=services,
         sites=sites,
-        sessions=sessions(
-            sites, full_mesh_limit=fabric.full_mesh_limit, passwords=passwords.keys()
+        sessions=ends,
+        security=fabric.security,
+        passwords=frozenset(
+            end.password for found in ends.values() for end in found if end.password is not None
         ),
-        passwords=passwords,
     )
 
 
@@ -131,7 +135,8 @@ def _management(settings: Settings, addressing: Addressing) -> tuple[IPv4Network
     return ()
 
 
-def _passwords(settings: Settings) -> dict[str, str]:
+def given_passwords(settings: Settings) -> dict[str, str]:
+    """The passwords that the configuration has, by the names that sessions give. Secrets."""
     found = {
         name: password.get_secret_value()
         for name, password in settings.passwords.datacentres.items()
@@ -139,6 +144,13 @@ def _passwords(settings: Settings) -> dict[str, str]:
     if settings.passwords.peering is not None:
         found[PEERING_PASSWORD] = settings.passwords.peering.get_secret_value()
     return found
+
+
+def _signed(settings: Settings) -> frozenset[str]:
+    if not settings.fabric.security.generate_passwords:
+        return frozenset(given_passwords(settings))
+    names = (datacentre.name for datacentre in settings.fabric.datacentres)
+    return frozenset((PEERING_PASSWORD, *names))
 
 
 def _site(fabric: Fabric, addressing: Addressing, datacentre: Datacentre) -> Site:

@@ -35,6 +35,8 @@ def problems(settings: Settings) -> list[Problem]:
         *_bfd(fabric),
         *service_rules.problems(settings),
         *_passwords(settings),
+        *_rotations(settings),
+        *_limits(fabric),
         *_pods(fabric),
         *_shared_networks(settings),
         *_observability(fabric.observability),
@@ -205,6 +207,40 @@ def _passwords(settings: Settings) -> Iterator[Problem]:
                 None,
                 "is for no datacentre of the fabric",
                 f"use one of {', '.join(names)}",
+            )
+
+
+def _rotations(settings: Settings) -> Iterator[Problem]:
+    """What is written must be about a password that is made, or rotating it would do nothing."""
+    rotations, given = settings.fabric.security.rotations, settings.passwords
+    names = [datacentre.name for datacentre in settings.fabric.datacentres]
+    for name, number in rotations.datacentres.items():
+        field = f"fabric.security.rotations.datacentres.{name}"
+        if name not in names:
+            remedy = f"use one of {', '.join(names)}"
+            yield Problem(field, None, "is for no datacentre of the fabric", remedy)
+        elif name in given.datacentres:
+            yield _not_made(field, number, f"passwords.datacentres.{name}")
+    if rotations.peering > 1 and given.peering is not None:
+        yield _not_made("fabric.security.rotations.peering", rotations.peering, "passwords.peering")
+
+
+def _not_made(field: str, number: int, given: str) -> Problem:
+    return Problem(
+        field, number, f"changes nothing, since {given} is given", "remove one, or change the other"
+    )
+
+
+def _limits(fabric: Fabric) -> Iterator[Problem]:
+    """Whatever is imported has been received."""
+    for name in ("node_limits", "router_limits"):
+        limits = getattr(fabric.security, name)
+        if limits.received < limits.imported:
+            yield Problem(
+                f"fabric.security.{name}.received",
+                limits.received,
+                f"is less than imported {limits.imported}",
+                f"write {limits.imported} or more",
             )
 
 

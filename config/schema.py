@@ -16,6 +16,7 @@ from config.load_balancing import LoadBalancing
 from config.observability import Observability
 from config.redundancy import Redundancy
 from config.scalars import Asn, DnsLabel, LibvirtUri, Password, Prefix, Seconds, Whole, refusal
+from config.security import Security
 from config.strict import Strict
 
 
@@ -87,7 +88,7 @@ class Timers(Strict):
 
 
 class Passwords(Strict):
-    """TCP MD5 passwords (RFC 2385). A session without one is not signed."""
+    """TCP MD5 passwords (RFC 2385) of one's own. What is left out is made, unless that is off."""
 
     peering: Password | None = None
     datacentres: dict[str, Password] = Field(default_factory=dict)
@@ -190,6 +191,7 @@ class Fabric(Strict):
     asns: Asns = Asns()
     timers: Timers = Timers()
     full_mesh_limit: Whole = Field(default=6, ge=2)
+    security: Security = Security()
     redundancy: Redundancy = Redundancy()
     twin: Twin = Twin()
     observability: Observability = Observability()

@@ -9,8 +9,8 @@ them, so that losing one network loses no session of the other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address
 
@@ -33,7 +33,8 @@ class Session:
 
     `neighbor_name` is the machine at the other end, and `network` the one on which they speak: with
     two networks between routers there are two sessions with a neighbor. `neighbor_is_client` says
-    that this end reflects for it. `password` names an entry of the plan's passwords, or is None.
+    that this end reflects for it, `neighbor_reflects` that it passes on what other routers told it.
+    `password` names an entry of the plan's passwords, or is None.
     """
 
     neighbor_name: str
@@ -44,6 +45,7 @@ class Session:
     local_address: IPv4Address
     local_asn: int
     neighbor_is_client: bool = False
+    neighbor_reflects: bool = False
     password: str | None = None
 
     @property
@@ -52,15 +54,17 @@ class Session:
         return self.local_asn == self.neighbor_asn
 
 
-#: The entry of the passwords that sessions between routers use: no datacentre can be named so.
-PEERING_PASSWORD = "_peering"  # the name of an entry, not a password
+#: The password that sessions between routers use: no datacentre can be named so.
+PEERING_PASSWORD = "_peering"  # its name, and no password
 
 
 def sessions(
-    sites: Sequence[Site], *, full_mesh_limit: int, passwords: Iterable[str]
+    sites: Sequence[Site], *, full_mesh_limit: int, signed: frozenset[str]
 ) -> Mapping[str, tuple[Session, ...]]:
-    """Every machine's sessions by the machine's name, both ends of each."""
-    signed = frozenset(passwords)
+    """Every machine's sessions by the machine's name, both ends of each.
+
+    `signed` are the datacentres whose nodes' sessions have a password, and `PEERING_PASSWORD`.
+    """
     ends: defaultdict[str, list[Session]] = defaultdict(list)
     ends |= {router.name: [] for site in sites for router in site.routers}
     _between_routers(ends, sites, full_mesh_limit, signed)
@@ -105,9 +109,12 @@ def _between_routers(
             reflected = same_asn and hubs and local.name not in hubs and other.name not in hubs
             if other is local or reflected:
                 continue
-            is_client = same_asn and local.name in hubs and other.name not in hubs
+            reflects = same_asn and other.name in hubs
+            is_client = same_asn and local.name in hubs and not reflects
             for cards in zip(local.peerings, other.peerings, strict=True):
-                ends[local.name].append(_end(local, other, cards, password, is_client=is_client))
+                end = _end(local, other, cards, password)
+                end = replace(end, neighbor_is_client=is_client, neighbor_reflects=reflects)
+                ends[local.name].append(end)
 
 
 def _index(site: Site) -> int:
@@ -115,12 +122,7 @@ def _index(site: Site) -> int:
 
 
 def _end(
-    local: Router | Node,
-    other: Router | Node,
-    by: tuple[Nic, Nic],
-    password: str | None,
-    *,
-    is_client: bool = False,
+    local: Router | Node, other: Router | Node, by: tuple[Nic, Nic], password: str | None
 ) -> Session:
     """One machine's end; `by` are its own card and the other's."""
     own_card, other_card = by
@@ -132,6 +134,5 @@ def _end(
         neighbor_asn=other.asn,
         local_address=own_card.address.ip,
         local_asn=local.asn,
-        neighbor_is_client=is_client,
         password=password,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from config.machines import Node, Router, Site
 from config.plan import Plan
@@ -19,6 +19,7 @@ from render import (
     talos,
 )
 from render.documents import Document
+from render.sealed import Sealed
 from render.services import ServiceArtifacts
 
 
@@ -27,7 +28,7 @@ class RouterArtifacts:
     """A router's files: text by absolute path. The secret ones hold passwords and nothing else."""
 
     files: Mapping[str, str]
-    secret_files: Mapping[str, str] = field(repr=False)
+    secret_files: Mapping[str, Sealed[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class SiteArtifacts:
     name: str
     cluster_config: Document
     peer_config: Document
-    secret: Document | None = field(repr=False)
+    secret: Sealed[Document] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +86,17 @@ def render(plan: Plan) -> Artifacts:
 
 
 def _router(plan: Plan, site: Site, router: Router) -> RouterArtifacts:
-    passwords = bird.bird_passwords(plan, router)
     return RouterArtifacts(
         files={
             bird.CONFIGURATION: bird.bird_conf(plan, site, router),
             "/etc/config/network": openwrt.network(plan, site, router),
-            "/etc/config/firewall": openwrt.firewall(plan) + metrics.firewall(plan),
+            "/etc/config/firewall": openwrt.firewall(plan, site, router) + metrics.firewall(plan),
             "/etc/config/dhcp": openwrt.dhcp(plan, site),
-            "/etc/sysctl.d/90-underlay.conf": openwrt.sysctl(plan),
+            "/etc/sysctl.d/90-underlay.conf": openwrt.sysctl(plan, site),
             **keepalived.files(site, router),
             **metrics.files(plan, site, router),
         },
-        secret_files={bird.PASSWORDS: passwords} if passwords else {},
+        secret_files=bird.secret_files(plan, router),
     )
 
 

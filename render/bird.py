@@ -6,7 +6,8 @@ One text serves BIRD 2.0.12 to 2.19. Options and their defaults: BIRD User's Gui
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from ipaddress import IPv4Network
 
 from config.machines import SECOND_PEERING_NETWORK, Router, Site
@@ -15,14 +16,11 @@ from config.schema import PodRoutes
 from config.sessions import Session, SessionKind
 from render import interfaces
 from render.cilium import LISTEN_PORT
+from render.sealed import Sealed
 from render.templating import fill
 
 CONFIGURATION = "/etc/bird.conf"
 PASSWORDS = "/etc/bird-passwords.conf"
-
-#: Routes of one node that are taken, and that are kept at all for someone to look at.
-IMPORT_LIMIT = 256
-RECEIVE_LIMIT = 1024
 
 #: The longest that a router restarted with `bird -R` leaves the kernel's routes as they are while
 #: a neighbor is missing. GoBGP is back within 10 s.
@@ -36,6 +34,7 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
     """The text of `/etc/bird.conf`. It holds no password: the diff of it may be shown."""
     sessions = plan.sessions[router.name]
     routers = [item for item in sessions if item.neighbor_kind is SessionKind.ROUTER]
+    origins = {item.name: other for other in plan.sites for item in other.routers}
     pod_cidrs = {node.name: node.pod_cidr for node in site.nodes}
     shared = list(_shared(plan))
     return fill(
@@ -47,8 +46,13 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
         alone={site.routers[0].name for site in plan.sites if not site.has_shared_gateway},
         second_peering=plan.second_peering,
         peering_interfaces=", ".join(f'"{interfaces.PEERINGS[name]}"' for name in plan.peerings),
-        internal=[item for item in routers if item.is_internal],
-        external=[item for item in routers if not item.is_internal],
+        security=plan.security,
+        internal=[(i, origins[i.neighbor_name]) for i in routers if i.is_internal],
+        external=[(i, origins[i.neighbor_name]) for i in routers if not i.is_internal],
+        reflectors=any(item.neighbor_reflects for item in routers),
+        several_asns=len({item.asn for item in plan.routers}) > 1,
+        own_patterns=lambda origin: own_patterns(plan, site, origin),
+        cluster_asn=lambda origin: next((node.asn for node in origin.nodes), 0),
         nodes=[
             (item, pod_cidrs[item.neighbor_name])
             for item in sessions
@@ -57,14 +61,11 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
         unreachable=unreachable(plan, site),
         shared_patterns=shared,
         pod_routes=plan.pod_routes,
-        own_pods=_every(site.pods, plan.node_pods_prefix_length),
         own_routers=[item.name for item in site.routers],
         fabric_patterns=[*_lans(plan), *_pods(plan), *shared],
         lan_interface=interfaces.LAN_BRIDGE,
         node_port=LISTEN_PORT,
         node_sessions=f"{_PREFIXES[SessionKind.NODE]}*",
-        import_limit=IMPORT_LIMIT,
-        receive_limit=RECEIVE_LIMIT,
         graceful_restart_wait=min(plan.timers.graceful_restart_time, LONGEST_GRACEFUL_RESTART_WAIT),
         session_name=session_name,
         password_name=_password_name,
@@ -73,10 +74,16 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
     )
 
 
-def bird_passwords(plan: Plan, router: Router) -> str:
-    """The text of `/etc/bird-passwords.conf`: what the router's sessions use, often nothing."""
-    names = dict.fromkeys(item.password for item in plan.sessions[router.name] if item.password)
-    return "".join(f'define {_password_name(name)} = "{plan.passwords[name]}";\n' for name in names)
+def secret_files(plan: Plan, router: Router) -> Mapping[str, Sealed[str]]:
+    """The secret files of the router: one with what its sessions use, or none."""
+    found = (item.password for item in plan.sessions[router.name])
+    names = tuple(dict.fromkeys(name for name in found if name is not None))
+    return {PASSWORDS: Sealed(names, partial(bird_passwords, names))} if names else {}
+
+
+def bird_passwords(names: Sequence[str], passwords: Mapping[str, str]) -> str:
+    """The text of `/etc/bird-passwords.conf`: the passwords of these names."""
+    return "".join(f'define {_password_name(name)} = "{passwords[name]}";\n' for name in names)
 
 
 def session_name(session: Session) -> str:
@@ -86,6 +93,19 @@ def session_name(session: Session) -> str:
     """
     second = f"_{SECOND_PEERING_NETWORK}" if session.network == SECOND_PEERING_NETWORK else ""
     return _PREFIXES[session.neighbor_kind] + _symbol(session.neighbor_name) + second
+
+
+def own_patterns(plan: Plan, site: Site, origin: Site) -> tuple[str, ...]:
+    """Patterns of what a router at `site` takes from routers of `origin` as theirs: LAN and pods.
+
+    None of them depends on who else there is: a further datacentre changes no filter that exists.
+    """
+    pods = {
+        PodRoutes.EACH: (_every(origin.pods, plan.node_pods_prefix_length),),
+        PodRoutes.SUMMARY: (str(origin.pods),),
+        PodRoutes.NONE: (),
+    }
+    return str(origin.lan), *pods[PodRoutes.EACH if origin is site else plan.pod_routes]
 
 
 def unreachable(plan: Plan, site: Site) -> tuple[IPv4Network, ...]:

@@ -5,11 +5,15 @@ Field names are those of Cilium 1.18 to 1.20 (docs.cilium.io, "BGP Control Plane
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
 from config.machines import Site
 from config.plan import Plan
 from render import cilium_metrics, services
 from render.documents import Document
 from render.kubernetes import ZONE_LABEL
+from render.sealed import Sealed
 
 #: Where the agents listen for BGP, so that BIRD may dial. Not 179: that would take the capability
 #: NET_BIND_SERVICE.
@@ -118,7 +122,7 @@ def bgp_peer_config(plan: Plan, site: Site) -> Document:
     The family is spelt out: left out, Cilium negotiates two and advertises nothing.
     """
     timers = plan.timers
-    secret = {"authSecretRef": _secret_name(site)} if site.name in plan.passwords else {}
+    secret = {"authSecretRef": secret_name(site.name)} if site.name in plan.passwords else {}
     return {
         "apiVersion": _API_VERSION,
         "kind": "CiliumBGPPeerConfig",
@@ -161,22 +165,26 @@ def bgp_advertisement(plan: Plan) -> Document:
     }
 
 
-def bgp_secret(plan: Plan, site: Site) -> Document | None:
+def bgp_secret(plan: Plan, site: Site) -> Sealed[Document] | None:
     """The password of the datacentre's sessions (RFC 2385), where it has one.
 
     Cilium reads the key `password`; a secret without it leaves the whole instance without peers.
     """
-    password = plan.passwords.get(site.name)
-    if password is None:
+    if site.name not in plan.passwords:
         return None
+    return Sealed((site.name,), partial(_secret, site.name))
+
+
+def _secret(site: str, passwords: Mapping[str, str]) -> Document:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": _secret_name(site), "namespace": SECRETS_NAMESPACE},
+        "metadata": {"name": secret_name(site), "namespace": SECRETS_NAMESPACE},
         "type": "Opaque",
-        "stringData": {"password": password},
+        "stringData": {"password": passwords[site]},
     }
 
 
-def _secret_name(site: Site) -> str:
-    return f"bgp-{site.name}"
+def secret_name(site: str) -> str:
+    """What the secret of a datacentre is called in Kubernetes."""
+    return f"bgp-{site}"

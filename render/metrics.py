@@ -10,6 +10,7 @@ from config import routes
 from config.machines import Router, Site
 from config.observability import ROUTER_PORT
 from config.plan import Plan
+from config.security import Wan
 from render.templating import fill
 
 #: The package of OpenWrt that the metrics need.
@@ -19,8 +20,8 @@ SERVER = "/etc/config/uhttpd"
 _HOME = "/usr/share/underlay"
 _CGI_PREFIX = "/cgi-bin"
 
-#: The firewall's zones whose policy lets everybody in.
-_OPEN_ZONES = ("lan", "peering")
+#: The firewall's zones that are inside.
+_INSIDE = ("lan", "peering")
 
 #: Where a router is asked for its metrics. uhttpd takes an interpreter by the name's ending alone,
 #: and then the file need not be executable (uhttpd, option `interpreter`).
@@ -45,14 +46,15 @@ def files(plan: Plan, site: Site, router: Router) -> dict[str, str]:
 
 
 def firewall(plan: Plan) -> str:
-    """What follows in `/etc/config/firewall`: who may read them, and that nobody else inside may.
+    """What follows in `/etc/config/firewall`: who may read them. Nobody else may, by any zone.
 
     From the WAN come only those that are named: an address of the fabric's own would be forged.
     """
     if not plan.observability.routers:
         return ""
-    inside = dict.fromkeys(_OPEN_ZONES, plan.metrics_readers)
+    inside = dict.fromkeys(_INSIDE, plan.metrics_readers)
     outside = {"wan": plan.observability.readers} if plan.observability.readers else {}
+    closed = ("wan",) if plan.security.wan is Wan.OPEN else ()
     return fill(
-        "firewall-metrics.j2", allowed=inside | outside, open_zones=_OPEN_ZONES, port=ROUTER_PORT
+        "firewall-metrics.j2", allowed=inside | outside, closed_zones=closed, port=ROUTER_PORT
     )

@@ -6,9 +6,13 @@ In the style that OpenWrt 24.10 and 25.12 write themselves (OpenWrt wiki, "Netwo
 
 from __future__ import annotations
 
+from ipaddress import collapse_addresses
+
 from config.machines import Router, Site
 from config.plan import Plan
-from render import interfaces
+from config.security import Wan
+from config.sessions import SessionKind
+from render import bird, interfaces
 from render.templating import fill
 
 
@@ -27,15 +31,33 @@ def network(plan: Plan, site: Site, router: Router) -> str:
     )
 
 
-def firewall(plan: Plan) -> str:
-    """The text of `/etc/config/firewall`: open inside, closed towards the WAN but for management.
+#: Rules whose counters say that somebody spoke BGP to the router whom the plan does not know.
+BGP_OF_STRANGERS = "bgp-of-strangers-by-"
+
+
+def firewall(plan: Plan, site: Site, router: Router) -> str:
+    """The text of `/etc/config/firewall`: open between the inside's machines, closed to strangers.
 
     BFD's control packets go to UDP port 3784 (RFC 5881, section 4). A rule with a source zone alone
-    is about the router itself, one with `dest '*'` about what is behind it (OpenWrt wiki, "Firewall
-    configuration", rules).
+    is about the router itself, one with a destination zone about what is behind it. Rules come
+    before forwardings (OpenWrt's fw4, `load`).
     """
     return fill(
-        "firewall.j2", management=plan.management, peerings=plan.peerings, bfd=plan.bfd.enabled
+        "firewall.j2",
+        is_open=plan.security.wan is Wan.OPEN,
+        management=plan.management,
+        nodes=[node.lan.address.ip for node in site.nodes],
+        routers=[
+            session.neighbor
+            for session in plan.sessions[router.name]
+            if session.neighbor_kind is SessionKind.ROUTER
+        ],
+        peerings=plan.peerings,
+        bfd=plan.bfd.enabled,
+        has_shared_gateway=site.has_shared_gateway,
+        # Together, since nft takes no set whose members overlap.
+        inside=list(collapse_addresses(bird.unreachable(plan, site))),
+        of_strangers=BGP_OF_STRANGERS,
     )
 
 
@@ -44,8 +66,16 @@ def dhcp(plan: Plan, site: Site) -> str:
     return fill("dhcp.j2", site=site, peerings=plan.peerings)
 
 
-def sysctl(plan: Plan) -> str:
+def sysctl(plan: Plan, site: Site) -> str:
     """The text of `/etc/sysctl.d/90-underlay.conf`."""
     peerings = [interfaces.PEERINGS[network] for network in plan.peerings]
-    devices = (interfaces.LAN_PORT, interfaces.WAN, *peerings, interfaces.LAN_BRIDGE)
-    return fill("sysctl.conf.j2", devices=devices, interfaces=interfaces)
+    one_way = not site.has_shared_gateway
+    return fill(
+        "sysctl.conf.j2",
+        devices=(interfaces.LAN_PORT, interfaces.WAN, *peerings, interfaces.LAN_BRIDGE),
+        interfaces=interfaces,
+        has_one_way={
+            interfaces.LAN_BRIDGE: one_way,
+            **dict.fromkeys(peerings, one_way and len(peerings) == 1),
+        },
+    )

@@ -19,7 +19,12 @@ from verify.libvirt_converged import LibvirtConverged, LibvirtConvergedArgs
 _NAME = "fabric"
 
 
-def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, object]:
+def build(
+    settings: Settings,
+    plan: Plan,
+    artifacts: Artifacts,
+    passwords: Mapping[str, pulumi.Output[str]],
+) -> Mapping[str, object]:
     """Declare the fabric. Its outputs are its own settings and the ways in, secret or not."""
     refuse_orphans(_NAME)
     fabric = Fabric(
@@ -28,6 +33,7 @@ def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, 
             label=f"{pulumi.get_project()}-{pulumi.get_stack()}",
             plan=plan,
             artifacts=artifacts,
+            passwords=passwords,
             settings=_with_packages(settings),
             hosts={
                 datacentre.name: datacentre.libvirt_uri

@@ -14,7 +14,12 @@ from twin.twin import Twin, TwinArgs
 from verify.twin_converged import Converged
 
 
-def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, object]:
+def build(
+    settings: Settings,
+    plan: Plan,
+    artifacts: Artifacts,
+    passwords: Mapping[str, pulumi.Output[str]],
+) -> Mapping[str, object]:
     """Declare the twin. It has no outputs of its own."""
     stack = pulumi.get_stack()
     if lacks := preflight.findings(plan, stack, preflight.inspect()):
@@ -22,7 +27,7 @@ def build(settings: Settings, plan: Plan, artifacts: Artifacts) -> Mapping[str, 
         if not pulumi.runtime.is_dry_run():
             raise pulumi.RunError(complaint)
         pulumi.log.warn(complaint)
-    twin = Twin("twin", args=TwinArgs(stack=stack, plan=plan, artifacts=artifacts))
+    twin = Twin("twin", args=TwinArgs(stack, plan, artifacts, passwords))
     Converged(
         "converged",
         stack=stack,

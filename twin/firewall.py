@@ -1,8 +1,9 @@
 """What OpenWrt's firewall makes of /etc/config/firewall, as nftables.
 
-Follows fw4 (https://openwrt.org/docs/guide-user/firewall/firewall_configuration): a packet is
-judged by the zone of the interface it comes by, forwarding is per pair of zones, a masquerading
-zone rewrites sources on the way out and drops invalid packets unless `masq_allow_invalid` is set.
+Follows fw4 (https://openwrt.org/docs/guide-user/firewall/firewall_configuration, and its templates
+`ruleset.uc` and `rule.uc`): a packet is judged by the zone of the interface it comes by, forwarding
+is per pair of zones, rules come before both, count, and carry their names. A masquerading zone
+rewrites sources on the way out and drops invalid packets unless `masq_allow_invalid` is set.
 """
 
 from __future__ import annotations
@@ -15,7 +16,18 @@ from twin.uci import Section, parse
 #: fw4's own name for its table, so that what users know works: `nft list table inet fw4`.
 TABLE = "inet fw4"
 
-_VERDICTS = {"ACCEPT": "accept", "REJECT": "reject", "DROP": "drop"}
+#: What fw4 writes before a rule's name.
+COMMENT = "!fw4: "
+
+_VERDICTS = {"ACCEPT": "accept", "REJECT": "jump handle_reject", "DROP": "drop"}
+
+#: With a reset or an error, so that whoever asks need not wait.
+_REJECTING = (
+    "  chain handle_reject {",
+    "    meta l4proto tcp reject with tcp reset",
+    "    reject with icmpx type port-unreachable",
+    "  }",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,7 @@ def ruleset(firewall: str, devices: Mapping[str, str]) -> str:
             f"table {TABLE}",
             f"delete table {TABLE}",
             f"table {TABLE} {{",
+            *_REJECTING,
             *_input(defaults, zones, rules),
             *_forward(defaults, zones, forwardings, rules),
             *_postrouting(zones),
@@ -92,15 +105,17 @@ def _rule(rule: Section, zones: Sequence[Zone]) -> Iterator[str]:
     source, destination = by_name.get(rule.get("src")), rule.get("dest")
     if source is None or rule.get("family") == "ipv6":
         return
-    verdict = _VERDICTS[rule.get("target", "ACCEPT")]
+    verdict = f"counter {_VERDICTS[rule.get('target', 'ACCEPT')]}"
+    if name := rule.get("name"):
+        verdict += f' comment "{COMMENT}{name}"'
     match = f"    iifname {source.interfaces}"
     if destination in by_name:
         match += f" oifname {by_name[destination].interfaces}"
     elif destination not in {"", "*"}:
         return
-    addresses = ", ".join(rule.values("src_ip"))
-    if addresses:
-        match += f" ip saddr {{ {addresses} }}"
+    for option, field in (("src_ip", "saddr"), ("dest_ip", "daddr")):
+        if addresses := ", ".join(rule.values(option)):
+            match += f" ip {field} {{ {addresses} }}"
     protocols = rule.values("proto") or ["tcp", "udp"]
     ports = ", ".join(rule.values("dest_port")).replace(":", "-")
     for protocol in protocols:

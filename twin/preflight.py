@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ _MEBIBYTES_PER_AGENT, _MEBIBYTES_PER_BACKEND = 24, 12
 _NEIGHBORS_FOR_OTHERS = 256
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21  # <linux/capability.h>
+_TCP_MD5SIG = 14  # <linux/tcp.h>
 
 
 def complaint(found: Sequence[str]) -> str:
@@ -53,6 +56,7 @@ class Machine:
     neighbor_limit: int
     neighbors_in_use: int
     available_mebibytes: int
+    signs_tcp: bool
 
 
 def inspect() -> Machine:
@@ -63,7 +67,20 @@ def inspect() -> Machine:
         neighbor_limit=_neighbor_limit(),
         neighbors_in_use=len(Path("/proc/net/arp").read_text().splitlines()) - 1,
         available_mebibytes=int(_field(Path("/proc/meminfo"), "MemAvailable").split()[0]) // 1024,
+        signs_tcp=_signs_tcp(),
     )
+
+
+def _signs_tcp() -> bool:
+    """Whether the kernel takes a key for TCP's MD5 signature (tcp(7), `TCP_MD5SIG`)."""
+    address = struct.pack("=HH4s120x", socket.AF_INET, 0, socket.inet_aton("192.0.2.1"))
+    key = struct.pack("=BBHI80s", 0, 0, 1, 0, b"?")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.setsockopt(socket.IPPROTO_TCP, _TCP_MD5SIG, address + key)
+        except OSError:
+            return False
+    return True
 
 
 def _neighbor_limit() -> int:
@@ -81,6 +98,7 @@ def findings(plan: Plan, stack: str, machine: Machine) -> list[str]:
         *_stack_name(stack),
         *_neighbors(plan, machine),
         *_memory(plan, machine),
+        *_signatures(plan, machine),
     ]
 
 
@@ -146,6 +164,14 @@ def _memory(plan: Plan, machine: Machine) -> Iterator[str]:
         yield (
             f"{machines} machines need about {needed} MiB of memory, and "
             f"{machine.available_mebibytes} are available: have fewer nodes"
+        )
+
+
+def _signatures(plan: Plan, machine: Machine) -> Iterator[str]:
+    if plan.passwords and not machine.signs_tcp:
+        yield (
+            "this kernel cannot sign TCP (CONFIG_TCP_MD5SIG), and the fabric's sessions have "
+            "passwords: set fabric.security.generate_passwords to false, and give none"
         )
 
 

@@ -80,11 +80,11 @@ class Router(Machine, module="twin", name="Router"):
         machine: str,
         nics: Sequence[NicArgs],
         files: Mapping[str, str],
-        secret_files: Mapping[str, str],
+        secret_files: Mapping[str, pulumi.Output[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
         inputs = _machine_inputs(seat, machine, nics)
-        inputs |= {"files": dict(files), "secret_files": _secret(dict(secret_files))}
+        inputs |= {"files": dict(files), "secret_files": dict(secret_files)}
         super().__init__(RouterProvider(), name, inputs, opts)
 
 
@@ -123,7 +123,7 @@ class Node(Machine, module="twin", name="Node"):
         nics: Sequence[NicArgs],
         machine_patch: str,
         documents: str,
-        secret_manifests: Sequence[str],
+        secret_manifests: Sequence[pulumi.Output[str]],
         pods: int,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -132,7 +132,7 @@ class Node(Machine, module="twin", name="Node"):
             "datacentre": datacentre,
             "machine_patch": machine_patch,
             "documents": documents,
-            "secret_manifests": _secret(list(secret_manifests)),
+            "secret_manifests": list(secret_manifests),
             "pods": pods,
         }
         super().__init__(NodeProvider(), name, inputs, opts)
@@ -167,8 +167,3 @@ def _inputs(seat: Seat, machine: str) -> dict[str, object]:
 def _machine_inputs(seat: Seat, machine: str, nics: Sequence[NicArgs]) -> dict[str, object]:
     outputs = {"built_at": None}
     return _inputs(seat, machine) | outputs | {"nics": [nic.inputs() for nic in nics]}
-
-
-def _secret(value: object) -> object:
-    """A secret, unless there is nothing to hide: an empty one would only clutter the diff."""
-    return pulumi.Output.secret(value) if value else value

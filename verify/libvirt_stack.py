@@ -10,7 +10,7 @@ from config.load import load
 from config.machines import Router
 from config.plan import Plan, make_plan
 from day1.ssh import Address
-from verify import cluster_probes, expectations, from_here, ssh_probes
+from verify import announcements, cluster_probes, expectations, from_here, ssh_probes
 from verify.cluster_probes import ClusterError
 from verify.compare import all_differences
 from verify.model import Expected, Finding, Kind, Observed, Sight, Unseen
@@ -63,7 +63,11 @@ class LibvirtStack:
         """Look at all machines, and try from here to reach each node and its pods."""
         expected = self.speakers()
         findings = list(all_differences(expected.values(), self.look(expected.values())))
+        routers = {router.name: self._address(router) for router in self.plan.routers}
+        findings += announcements.findings(self.plan, ssh_probes.ask_all(routers, _ANSWER_SECONDS))
         checked = to_see(expected.values())
+        for machine, counts in announcements.checks(self.plan).items():
+            checked[machine] |= counts
         if self.plan.nodes:
             targets = from_here.targets(self.plan, self._health_addresses())
             findings += from_here.findings(targets)

@@ -90,6 +90,7 @@ class Check(StrEnum):
     SESSIONS = "sessions"
     BFD = "bfd"
     ROUTES = "routes"
+    ANNOUNCEMENTS = "announcements"
     PODS = "pods"
     SOURCE = "source"
     WAN = "wan"

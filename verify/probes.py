@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast
 
+from config.plan import Plan
 from twin import birdc, gobgp, iproute
 from twin.gobgpd import api_socket
 from twin.place import Place
 from twin.router import control_socket
+from verify.announcements import QUESTIONS, Answers
 from verify.model import UNREACHABLE, Expected, Kind, Observed, Table
 
 
@@ -46,6 +48,16 @@ def bfd(place: Place, expected: Expected) -> Mapping[str, str]:
         with suppress(birdc.BirdError):
             return birdc.bfd_sessions(control_socket(place))
     return {}
+
+
+def ask_routers(stack: str, plan: Plan) -> dict[str, Answers]:
+    """What each router's BIRD answers to the questions on announcements."""
+    found: dict[str, Answers] = {}
+    for router in plan.routers:
+        socket = control_socket(Place(stack, router.name))
+        with suppress(birdc.BirdError):
+            found[router.name] = [birdc.ask(socket, question) for question in QUESTIONS]
+    return found
 
 
 def ways(route: Mapping[str, object]) -> frozenset[str]:

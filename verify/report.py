@@ -14,13 +14,15 @@ from verify.model import Check, Expected, Finding, Kind
 class Report:
     """What was checked on each machine, how often, and what was found wrong.
 
-    `not_looked_at` says in words what the substrate hides.
+    `notes` are worth a look, and no difference from the plan; `not_looked_at` says in words what
+    the substrate hides.
     """
 
     stack: str
     checked: Mapping[str, Mapping[Check, int]]
     pods: frozenset[str]
     findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...] = ()
     not_looked_at: tuple[str, ...] = ()
 
     @property
@@ -43,10 +45,10 @@ class Report:
         """How many of the checks of a kind were good. What is not planned counts against them.
 
         Of a datagram that never arrived, nobody knows the source; of a machine that could not be
-        looked at, nobody knows its sessions and routes.
+        looked at, nobody knows its sessions and what they brought.
         """
         failures = self.failures(machine)
-        if failures[Check.ANSWERS] and check in (Check.SESSIONS, Check.ROUTES):
+        if failures[Check.ANSWERS] and check in (Check.SESSIONS, Check.ROUTES, Check.ANNOUNCEMENTS):
             return 0
         bad = failures[check] + (failures[Check.PODS] if check is Check.SOURCE else 0)
         return max(0, self.checked[machine][check] - bad)
@@ -63,12 +65,18 @@ class Report:
                 }
                 for machine, counts in self.checked.items()
             },
-            "findings": [
-                {"machine": f.machine, "check": f.check.value, "message": f.message}
-                for f in self.findings
-            ],
+            "findings": [_as_json(finding) for finding in self.findings],
+            "notes": [_as_json(note) for note in self.notes],
             "not_looked_at": list(self.not_looked_at),
         }
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {
+        "machine": finding.machine,
+        "check": finding.check.value,
+        "message": finding.message,
+    }
 
 
 def to_see(machines: Iterable[Expected]) -> dict[str, dict[Check, int]]:

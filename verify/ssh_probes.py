@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from day1.errors import RouterError
 from day1.ssh import Address, Connection, connected
 from twin import birdc
+from verify.announcements import QUESTIONS, Answers
 from verify.model import Observed, Sight, Table, Unseen
 from verify.probes import ways
 
@@ -36,6 +37,30 @@ def look_at_all(addresses: Mapping[str, Address], within_seconds: float) -> dict
         return {name: task.result() for name, task in found.items()}
 
     return asyncio.run(gather())
+
+
+def ask_all(addresses: Mapping[str, Address], within_seconds: float) -> dict[str, Answers]:
+    """What each router's BIRD answers to the questions on announcements.
+
+    One that cannot be asked is left out: that it does not answer has been found already.
+    """
+
+    async def ask(address: Address) -> Answers:
+        async with connected(address, within_seconds) as connection:
+            answers = [await connection.run(f"{_BIRDC} {question}") for question in QUESTIONS]
+        return [answer.output.decode().splitlines() for answer in answers]
+
+    async def gather() -> list[Answers | BaseException]:
+        return await asyncio.gather(*map(ask, addresses.values()), return_exceptions=True)
+
+    found: dict[str, Answers] = {}
+    for name, answers in zip(addresses, asyncio.run(gather()), strict=True):
+        if isinstance(answers, RouterError):
+            continue
+        if isinstance(answers, BaseException):
+            raise answers
+        found[name] = answers
+    return found
 
 
 async def look(address: Address, within_seconds: float) -> Observed:

@@ -11,15 +11,17 @@ from rich.text import Text
 from verify.model import Check
 from verify.report import Report
 
+#: In two lines where there are two words, so that all columns find room on a terminal.
 _COLUMNS = (
-    (Check.SESSIONS, "BGP sessions"),
+    (Check.SESSIONS, "BGP\nsessions"),
     (Check.BFD, "BFD"),
     (Check.ROUTES, "routes"),
-    (Check.PODS, "reaches pods"),
-    (Check.SOURCE, "as itself"),
-    (Check.WAN, "WAN by NAT"),
+    (Check.ANNOUNCEMENTS, "heard"),
+    (Check.PODS, "reaches\npods"),
+    (Check.SOURCE, "as\nitself"),
+    (Check.WAN, "WAN by\nNAT"),
     (Check.VIPS, "VIPs"),
-    (Check.REACHED, "from here"),
+    (Check.REACHED, "from\nhere"),
     (Check.METRICS, "scrape"),
 )
 
@@ -46,6 +48,8 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
     if hidden_pods:
         console.print(f"and {hidden_pods} pods with the routes they should have")
+    for note in report.notes:
+        console.print(Text(f"• {note}", style="yellow"))
     for hidden_part in report.not_looked_at:
         console.print(Text(f"Not looked at: {hidden_part}.", style="dim"))
     if report.is_good:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from config.load import load
 from config.plan import Plan, make_plan
-from verify import metrics, probes, reach, vips
+from verify import announcements, metrics, probes, reach, strangers, vips
 from verify.compare import all_differences
 from verify.expectations import expectations
 from verify.model import Expected, Finding, Kind, Sight
@@ -45,11 +45,12 @@ class TwinStack:
         """Look at all machines, send between all pods, and ask all services."""
         expected = expectations(self.plan)
         findings = list(all_differences(expected.values(), self.look(expected.values())))
+        findings += announcements.findings(self.plan, probes.ask_routers(self.name, self.plan))
         findings += reach.findings(self.plan, reach.probe(self.name, self.plan))
         findings += vips.findings(self.plan, vips.ask(self.name, self.plan))
         findings += metrics.findings(self.name, self.plan)
         checked = to_see(expected.values())
-        for of in (reach.counts, vips.counts, metrics.counts):
+        for of in (announcements.checks, reach.counts, vips.counts, metrics.counts):
             for machine, counts in of(self.plan).items():
                 checked[machine] |= counts
         return Report(
@@ -57,6 +58,7 @@ class TwinStack:
             checked=checked,
             pods=frozenset(name for name, machine in expected.items() if machine.kind is Kind.POD),
             findings=tuple(findings),
+            notes=tuple(strangers.notes(self.name, self.plan)),
         )
 
 

@@ -36,6 +36,7 @@ _DYNAMIC: Mapping[str, Mapping[str, object]] = {
     "pulumi-python:dynamic/ssh:Key": dict(
         zip(("private_key", "public_key"), ssh_key.generate("mock"), strict=True)
     ),
+    "pulumi-python:dynamic/bgp:PasswordKey": {"key": "00" * 32},
     "pulumi-python:dynamic/libvirt:Reachable": {"answered": "qemu:///system"},
     "pulumi-python:dynamic/images:RouterImage": {
         "kernel_path": "/cache/kernel-0123",

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from config.load import load
 from config.machines import Nic, Node, Router
-from config.plan import Plan, make_plan
+from config.plan import Plan, given_passwords, make_plan
 from config.sessions import PEERING_PASSWORD
 from tests.config.strategies import Written, fabrics, growths, spelt_out
 
@@ -185,7 +185,9 @@ def test_the_largest_datacentre_that_loads_has_a_plan() -> None:
 
 
 def test_a_plan_shows_no_password() -> None:
-    plan = make_plan(load({}, {"peering": "hush-peering", "datacentres": {"dc1": "hush-dc1"}}))
-    assert plan.passwords == {PEERING_PASSWORD: "hush-peering", "dc1": "hush-dc1"}
+    settings = load({}, {"peering": "hush-peering", "datacentres": {"dc1": "hush-dc1"}})
+    plan = make_plan(settings)
+    assert plan.passwords == {PEERING_PASSWORD, "dc1", "dc2"}
+    assert given_passwords(settings) == {PEERING_PASSWORD: "hush-peering", "dc1": "hush-dc1"}
     assert "hush" not in repr(plan)
     assert "hush" not in repr(plan.sessions)

@@ -284,3 +284,46 @@ def test_a_second_peering_network_across_hosts_needs_a_bridge_of_its_own() -> No
         )
     (problem,) = refused.value.problems
     assert str(problem).startswith("libvirt.second_peering.bridge is not given, and ")
+
+
+def test_a_rotation_for_no_datacentre_is_refused() -> None:
+    assert refusals({"security": {"rotations": {"datacentres": {"ams": 2}}}}) == [
+        "fabric.security.rotations.datacentres.ams is for no datacentre of the fabric: "
+        "use one of dc1, dc2"
+    ]
+
+
+def test_rotating_a_password_that_is_given_is_refused() -> None:
+    rotations = {"peering": 2, "datacentres": {"dc1": 3, "dc2": 2}}
+    given = {"peering": "of-routers", "datacentres": {"dc1": "of-nodes"}}
+    assert refusals({"security": {"rotations": rotations}}, given) == [
+        "fabric.security.rotations.datacentres.dc1 3 changes nothing, since "
+        "passwords.datacentres.dc1 is given: remove one, or change the other",
+        "fabric.security.rotations.peering 2 changes nothing, since passwords.peering is given: "
+        "remove one, or change the other",
+    ]
+
+
+@pytest.mark.parametrize("name", ["node_limits", "router_limits"])
+def test_fewer_routes_received_than_imported_are_refused(name: str) -> None:
+    assert refusals({"security": {name: {"imported": 12, "received": 11}}}) == [
+        f"fabric.security.{name}.received 11 is less than imported 12: write 12 or more"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("security", "message"),
+    [
+        ({"ttl_security": "perhaps"}, "ttl_security perhaps is neither true nor false"),
+        ({"node_limits": {"imported": 0}}, "node_limits.imported 0 is too small: write 1 or more"),
+        ({"node_limits": {"action": "cry"}}, "node_limits.action cry is none of the choices"),
+        ({"rotations": {"peering": 0}}, "rotations.peering 0 is too small: write 1 or more"),
+        ({"wan": "ajar"}, "wan ajar is none of the choices"),
+        ({"passwords": True}, "passwords is not a setting: did you mean generate_passwords?"),
+    ],
+)
+def test_what_guards_the_fabric_is_refused_where_it_makes_no_sense(
+    security: dict[str, Any], message: str
+) -> None:
+    (refused,) = refusals({"security": security})
+    assert refused.startswith(f"fabric.security.{message}")

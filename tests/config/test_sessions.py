@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from config.load import load
 from config.machines import Router
-from config.plan import Plan, make_plan
+from config.plan import Plan, given_passwords, make_plan
 from config.sessions import Session, SessionKind, reflectors
 from tests.config.strategies import Written, fabrics, growths
 
@@ -184,7 +184,8 @@ def test_routers_of_different_ases_are_a_full_mesh_whatever_their_number() -> No
 def test_a_password_signs_its_sessions_and_no_others(
     passwords: Written, signed: set[tuple[str, str]]
 ) -> None:
-    plan = planned({"datacentres": [{}, {"nodes": 1}]}, passwords)
+    security = {"generate_passwords": False}
+    plan = planned({"datacentres": [{}, {"nodes": 1}], "security": security}, passwords)
     found = {
         (name, session.neighbor_name)
         for name, sessions in plan.sessions.items()
@@ -196,11 +197,12 @@ def test_a_password_signs_its_sessions_and_no_others(
 
 def test_a_datacentre_named_peering_has_a_password_of_its_own() -> None:
     fabric: Written = {"datacentres": [{"name": "peering"}, {"name": "ams"}]}
-    plan = planned(fabric, {"peering": "of-routers", "datacentres": {"peering": "of-nodes"}})
+    settings = load(fabric, {"peering": "of-routers", "datacentres": {"peering": "of-nodes"}})
+    plan = make_plan(settings)
 
     def password(name: str, neighbor: str) -> str | None:
         (found,) = (s for s in plan.sessions[name] if s.neighbor_name == neighbor)
-        return plan.passwords[found.password] if found.password else None
+        return given_passwords(settings)[found.password] if found.password else None
 
     assert password("peering-router1", "ams-router1") == "of-routers"
     assert password("peering-router1", "peering-worker1") == "of-nodes"

@@ -10,6 +10,7 @@ from config.load import load
 from config.plan import Plan, make_plan
 from render.artifacts import RouterArtifacts, render
 from tests.day1.lab import Lab, Router, eventually, missing
+from tests.render.secrets import all_files, secret_files
 
 #: Seconds to confirm a change: longer than any takes on a busy machine, and short for one that is
 #: to be taken back.
@@ -33,7 +34,7 @@ class Pair:
         return dict(self.artifacts[router.planned.name].files)
 
     def secret_files(self, router: Router) -> dict[str, str]:
-        return dict(self.artifacts[router.planned.name].secret_files)
+        return secret_files(self.artifacts[router.planned.name])
 
 
 def planned(**fabric: object) -> Plan:
@@ -65,11 +66,7 @@ def standing(folder: Path, plan: Plan) -> Iterator[Pair]:
     lab = Lab(folder, plan)
     try:
         first, second = (
-            lab.router(
-                router,
-                {**artifacts[router.name].files, **artifacts[router.name].secret_files},
-            )
-            for router in plan.routers
+            lab.router(router, all_files(artifacts[router.name])) for router in plan.routers
         )
         eventually(lambda: first.reaches(second) and second.reaches(first))
         yield Pair(lab, plan, first, second, artifacts)

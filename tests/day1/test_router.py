@@ -140,7 +140,7 @@ def test_an_address_that_cuts_ssh_off_takes_itself_back(pair: Pair) -> None:
 
 
 def test_a_password_changes_in_a_file_that_nobody_else_reads(pair: Pair) -> None:
-    new = pair.secret_files(pair.first)[PASSWORDS].replace("4711", "0815")
+    new = pair.secret_files(pair.first)[PASSWORDS].replace("hush", "other")
     change = apply(pair, pair.files(pair.first), {PASSWORDS: new})
     assert change is not None
     assert change.paths == (PASSWORDS,)

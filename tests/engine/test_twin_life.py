@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from tests.engine.datagrams import sending
 from tests.engine.stack import Stack
 from twin import daemons, gobgp, iproute, namespaces
 from twin.gobgpd import api_socket
@@ -225,6 +226,47 @@ def test_passwords_sign_the_sessions_and_are_shown_nowhere(stack: Stack) -> None
     with namespaces.inside(stack.place("dc1-router1").namespace):
         sockets = subprocess.run(["ss", "-tinO"], capture_output=True, text=True).stdout
     assert sockets.count(":1179") >= 2
+
+
+def test_passwords_that_are_not_given_are_made_kept_and_shown_nowhere(stack: Stack) -> None:
+    printed = stack.succeed("preview", "--diff") + stack.up()
+    made = _passwords_of(stack, "dc1-router1")
+    assert len(set(made)) == 2, "one for its nodes, one for other routers"
+    printed += stack.up() + stack.succeed("stack", "export") + stack.succeed("stack", "output")
+    assert _passwords_of(stack, "dc1-router1") == made
+    assert not any(password in printed for password in made)
+
+
+def test_rotating_a_password_resets_the_sessions_concerned_and_no_others(stack: Stack) -> None:
+    stack.up()
+    routers = ("dc1-router1", "dc2-router1")
+    before = {router: stack.sessions_since(router) for router in routers}
+    rotations = {"datacentres": {"dc1": 2}}
+    stack.configure({"datacentres": 2, "security": {"rotations": rotations}})
+    assert {name for name, step in stack.preview().items() if step == "update"} == {
+        "twin-dc1-router1",
+        "twin-dc1-controlplane1",
+        "twin-dc1-worker1",
+        "converged",
+    }
+    with sending(stack.place("dc2-worker1-pod1"), stack.place("dc1-worker1"), "10.1.1.21") as sent:
+        stack.up()
+    assert sent.count > 0
+    assert sent.lost == [], "from datacentre to datacentre, by the routers' session"
+    after = {router: stack.sessions_since(router) for router in routers}
+    anew = {
+        name
+        for router in routers
+        for name, since in after[router].items()
+        if since != before[router][name]
+    }
+    assert anew == {"node_dc1_controlplane1", "node_dc1_worker1"}
+    assert stack.verify().findings == ()
+
+
+def _passwords_of(stack: Stack, router: str) -> list[str]:
+    text = (stack.place(router).folder / "etc/bird-passwords.conf").read_text()
+    return re.findall(r'"(.+)"', text)
 
 
 def _sabotage(stack: Stack) -> None:

@@ -95,6 +95,10 @@ def change_password(config: Written) -> None:
     config["underlay:passwords"]["datacentres"]["dc1"] = f"{PASSWORD}-2"
 
 
+def rotate_password(config: Written) -> None:
+    config["underlay:fabric"]["security"] = {"rotations": {"datacentres": {"dc2": 2}}}
+
+
 def change_router_image(config: Written) -> None:
     config["underlay:libvirt"]["openwrt"] = {"release": "24.10.6"}
 
@@ -155,6 +159,10 @@ CHANGES: Mapping[Callable[[Written], None], Mapping[str, str]] = {
         "fabric-converged": "update",
         "fabric-dc1-router1-files": "update",
         "fabric-cilium-password-dc1": "update",
+    },
+    rotate_password: {
+        "fabric-dc2-router1-files": "update",
+        "fabric-cilium-password-dc2": "update",
     },
     change_router_image: {
         "fabric-converged": "update",

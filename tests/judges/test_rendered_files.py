@@ -9,6 +9,7 @@ from config.load import load
 from config.plan import Plan, make_plan
 from render.artifacts import Artifacts, render
 from tests.judges.judges import judge_cilium, judge_talos, may_build
+from tests.render.secrets import opened
 
 pytestmark = may_build
 
@@ -90,7 +91,7 @@ def manifests(artifacts: Artifacts) -> dict[str, str]:
         documents[f"{site.name} cluster config"] = site.cluster_config
         documents[f"{site.name} peer config"] = site.peer_config
         if site.secret is not None:
-            documents[f"{site.name} secret"] = site.secret
+            documents[f"{site.name} secret"] = opened(site.secret)
     for name, node in artifacts.nodes.items():
         documents[f"{name} node"] = node.node
     return {name: yaml.safe_dump(document) for name, document in documents.items()}

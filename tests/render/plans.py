@@ -12,6 +12,7 @@ from config.scalars import LONGEST_DATACENTRE_NAME
 from config.schema import PodRoutes
 from render.artifacts import Artifacts, render
 from render.yaml_text import yaml_text
+from tests.render.secrets import all_files, opened
 
 NAMES = ("ams", "fra", "lon")
 
@@ -111,7 +112,7 @@ def texts(artifacts: Artifacts) -> dict[str, str]:
         documents = (service.config_map, service.deployment, service.service)
         found[f"demo-{service.name}.yaml"] = yaml_text(*documents, service.endpoint_slice)
     for name, router in artifacts.routers.items():
-        for path, text in {**router.files, **router.secret_files}.items():
+        for path, text in all_files(router).items():
             found[f"{name}{path}"] = text
     for name, node in artifacts.nodes.items():
         found[f"{name}/machine_patch.yaml"] = node.machine_patch
@@ -120,7 +121,7 @@ def texts(artifacts: Artifacts) -> dict[str, str]:
         found[f"{name}/cluster_config.yaml"] = yaml_text(site.cluster_config)
         found[f"{name}/peer_config.yaml"] = yaml_text(site.peer_config)
         if site.secret is not None:
-            found[f"{name}/secret.yaml"] = yaml_text(site.secret)
+            found[f"{name}/secret.yaml"] = yaml_text(opened(site.secret))
     return found
 
 

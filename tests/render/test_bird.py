@@ -1,5 +1,6 @@
 """What a router's BIRD is told, beyond that BIRD understands it."""
 
+import difflib
 import re
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 
 from config.machines import Router, Site
 from config.plan import Plan
-from render.bird import PASSWORDS, bird_conf, bird_passwords, unreachable
+from render.bird import PASSWORDS, bird_conf, secret_files, unreachable
 from tests.render.plans import (
     own_as_for_each,
     pairs_of_routers_with_passwords,
@@ -16,6 +17,7 @@ from tests.render.plans import (
     two_datacentres,
     two_peerings,
 )
+from tests.render.secrets import opened
 
 
 def router_of(plan: Plan, name: str) -> tuple[Site, Router]:
@@ -115,25 +117,64 @@ def test_unreachable_ranges_are_announced_to_nobody() -> None:
             assert all(text.rstrip("}\n").endswith("reject;") for text in exports)
 
 
-def test_a_lone_router_takes_nobodys_word_for_its_own_lan_and_pods() -> None:
-    refusal = "if net ~ OWNLAN || net ~ OWNNET then reject;"
-    alone = conf(two_datacentres(), "dc1-router1")
-    paired = conf(pairs_of_routers_with_passwords(), "ams-router1")
-    assert refusal in block(alone, "filter from_own_as")
-    assert refusal not in block(paired, "filter from_own_as")
-    assert refusal in block(conf(own_as_for_each(), "ams-router1"), "filter from_other_as")
+def test_a_router_may_announce_the_ranges_of_its_own_datacentre_and_no_others() -> None:
+    text = conf(planned({"datacentres": 3}), "dc1-router1")
+    for number in (2, 3):
+        session = block(text, f"protocol bgp router_dc{number}_router1")
+        own = f"net ~ [ 10.1.{number}.0/24, 10.{128 + number}.0.0/16{{24,24}} ] || net ~ SHARED"
+        assert re.findall(r"if (net ~ .*) then accept;", session) == [own]
+    assert "FABRIC" not in text
 
 
-def test_a_further_datacentre_changes_no_filter() -> None:
-    before, after = (planned({"datacentres": count}) for count in (2, 3))
-    for name in ("dc1-router1", "dc2-router1"):
-        added = set(conf(after, name).splitlines()) - set(conf(before, name).splitlines())
-        gone = set(conf(before, name).splitlines()) - set(conf(after, name).splitlines())
-        assert gone == set()
-        assert added == {
-            "protocol bgp router_dc3_router1 from own_as {",
-            "  neighbor 172.30.0.5 as OWNAS;",
-        }
+def test_a_router_of_another_as_may_announce_no_more() -> None:
+    text = conf(own_as_for_each(), "fra-router1")
+    session = block(text, "protocol bgp router_ams_router2")
+    assert "(net ~ [ 192.168.7.0/24, 10.129.0.0/16{24,24} ] || net ~ SHARED)" in session
+    assert "bgp_path.len <= 2 && bgp_next_hop = from" in session
+
+
+def test_only_what_is_reflected_may_be_of_others_and_never_of_a_lone_routers_own() -> None:
+    refusal, passed = "if net ~ OWNLAN || net ~ OWNNET then reject;", "defined(bgp_originator_id)"
+    plan = planned({"datacentres": [{"routers": 2}, {}, {}], "full_mesh_limit": 3})
+    client, reflector = conf(plan, "dc3-router1"), conf(plan, "dc2-router1")
+    assert passed in block(client, "protocol bgp router_dc1_router1")
+    assert refusal in block(client, "protocol bgp router_dc1_router1")
+    assert passed not in block(reflector, "protocol bgp router_dc3_router1")
+    assert passed in block(reflector, "protocol bgp router_dc1_router1")
+    paired = conf(plan, "dc1-router2")
+    assert refusal not in block(paired, "protocol bgp router_dc2_router1")
+
+
+def test_a_further_datacentre_changes_nothing_that_is_there() -> None:
+    for limit in (2, 6):
+        plans = (planned({"datacentres": n, "full_mesh_limit": limit}) for n in (3, 4))
+        before, after = plans
+        for router in before.routers:
+            old, new = (conf(plan, router.name).splitlines() for plan in (before, after))
+            kinds = {line[0] for line in difflib.ndiff(old, new)}
+            assert "-" not in kinds
+
+
+def test_limits_and_what_happens_at_them_are_the_users() -> None:
+    limits = {"node_limits": {"imported": 7, "received": 9, "action": "restart"}}
+    text = conf(planned({"security": limits}), "dc1-router1")
+    assert re.findall(r"(\w+ limit .*);", block(text, "template bgp kubernetes")) == [
+        "import limit 7 action restart",
+        "receive limit 9 action restart",
+    ]
+    assert re.findall(r"(\w+ limit .*);", block(text, "template bgp own_as")) == [
+        "import limit 50000 action block",
+        "receive limit 100000 action block",
+    ]
+
+
+@pytest.mark.parametrize(("on", "count"), [(True, 1), (False, 0)])
+def test_routers_hear_each_other_from_one_hop_away_alone(on: bool, count: int) -> None:
+    for asn, template in ((65000, "own_as"), ("per-datacentre", "other_as")):
+        plan = planned({"asns": {"routers": asn}, "security": {"ttl_security": on}})
+        text = conf(plan, "dc1-router1")
+        assert block(text, f"template bgp {template}").count("ttl security on;") == count
+        assert "ttl" not in block(text, "template bgp kubernetes"), "Cilium cannot"
 
 
 @given(plan=plans())
@@ -142,7 +183,8 @@ def test_no_password_stands_in_bird_conf(plan: Plan) -> None:
     for router in plan.routers:
         text = conf(plan, router.name)
         used = {session.password for session in plan.sessions[router.name] if session.password}
-        defined = re.findall(r"^define (\w+) = ", bird_passwords(plan, router), re.MULTILINE)
+        secret = "".join(map(opened, secret_files(plan, router).values()))
+        defined = re.findall(r"^define (\w+) = ", secret, re.MULTILINE)
         asked = set(re.findall(r"^  password (.*);$", text, re.MULTILINE))
         assert len(defined) == len(used)
         assert asked == set(defined)
@@ -158,8 +200,8 @@ def test_no_two_sessions_have_the_same_name(plan: Plan) -> None:
 
 
 def test_a_router_without_passwords_has_no_file_of_them() -> None:
-    plan = two_datacentres()
-    assert all(bird_passwords(plan, router) == "" for router in plan.routers)
+    plan = planned({"security": {"generate_passwords": False}})
+    assert all(secret_files(plan, router) == {} for router in plan.routers)
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(120, 30), (5, 5)])
@@ -206,6 +248,11 @@ def test_bfd_is_spoken_on_the_peering_networks_alone_and_with_routers_alone() ->
 
 
 def test_what_is_heard_on_one_network_is_not_taken_by_way_of_the_other() -> None:
-    guard = "(from ~ SECOND_PEERING) != (bgp_next_hop ~ SECOND_PEERING)"
-    assert guard in conf(two_peerings(), "dc1-router1")
+    refusal = "if (from ~ SECOND_PEERING) != (bgp_next_hop ~ SECOND_PEERING) then reject;"
+    fabric = {"redundancy": {"second_peering": "172.29.0.0/22"}, "full_mesh_limit": 2}
+    text = conf(planned({"datacentres": 3, **fabric}), "dc3-router1")
+    for name in ("router_dc1_router1", "router_dc1_router1_peering2"):
+        session = block(text, f"protocol bgp {name} ")
+        assert refusal in session, "of what is reflected"
+        assert "bgp_next_hop != from then reject;" in session, "of what is its own"
     assert "SECOND_PEERING" not in conf(two_datacentres(), "dc1-router1")

@@ -12,6 +12,7 @@ from tests.render.plans import (
     planned,
     two_datacentres,
 )
+from tests.render.secrets import opened, password
 
 
 def instance(artifacts: Artifacts, site: str) -> dict[str, Any]:
@@ -65,24 +66,27 @@ def test_every_reference_leads_to_something_that_exists() -> None:
         assert cast(dict[str, Any], site.peer_config["metadata"])["name"] == name
         spec = cast(dict[str, Any], site.peer_config["spec"])
         assert site.secret is not None
-        assert spec["authSecretRef"] == cast(dict[str, Any], site.secret["metadata"])["name"]
+        metadata = cast(dict[str, Any], opened(site.secret)["metadata"])
+        assert spec["authSecretRef"] == metadata["name"]
         (family,) = spec["families"]
         assert family["advertisements"]["matchLabels"] in labels
 
 
 def test_a_secret_is_there_only_where_there_is_a_password() -> None:
-    plan = planned(passwords={"datacentres": {"dc2": "hush"}})
+    plan = planned(
+        {"security": {"generate_passwords": False}}, {"datacentres": {"dc2": "of-the-user"}}
+    )
     secrets = {name: site.secret for name, site in render(plan).sites.items()}
     assert secrets["dc1"] is None
     assert secrets["dc2"] is not None
-    assert secrets["dc2"]["stringData"] == {"password": "hush"}
+    assert opened(secrets["dc2"])["stringData"] == {"password": password("dc2")}
     assert "authSecretRef" not in peer_spec(plan, "dc1")
 
 
 def test_no_artifact_shows_a_password_in_its_repr() -> None:
-    plan = pairs_of_routers_with_passwords()
-    shown = repr(render(plan))
-    assert not any(password in shown for password in plan.passwords.values())
+    secrets = {"peering": "for-routers", "datacentres": {"dc1": "for-nodes"}}
+    shown = repr(render(planned(passwords=secrets)))
+    assert not any(text in shown for text in ("for-routers", "for-nodes"))
 
 
 def test_both_ends_of_a_session_use_the_same_timers() -> None:

@@ -53,7 +53,7 @@ def test_from_the_wan_only_those_who_are_named_may_read() -> None:
     rules = {
         section.get("name"): section
         for section in uci.parse(first_router(named).files["/etc/config/firewall"])
-        if section.type == "rule"
+        if section.type == "rule" and "metrics" in section.get("name")
     }
     assert rules["metrics-wan"].values("src_ip") == ["203.0.114.0/24"]
     assert rules["metrics-lan"].values("src_ip") == [
@@ -63,13 +63,21 @@ def test_from_the_wan_only_those_who_are_named_may_read() -> None:
     assert "metrics-wan" not in first_router(PLAN).files["/etc/config/firewall"]
 
 
-def test_inside_everybody_else_is_refused_after_those_who_may() -> None:
-    names = [
+@pytest.mark.parametrize(
+    ("wan", "names"),
+    [
+        ("closed", ["metrics-lan", "metrics-peering"]),
+        ("open", ["metrics-lan", "metrics-peering", "no-metrics-wan"]),
+    ],
+)
+def test_nobody_else_is_let_in_by_a_zones_own_policy(wan: str, names: list[str]) -> None:
+    fabric = {"observability": {"routers": True}, "security": {"wan": wan}}
+    found = [
         section.get("name")
-        for section in uci.parse(first_router(PLAN).files["/etc/config/firewall"])
-        if section.type == "rule"
+        for section in uci.parse(first_router(planned(fabric)).files["/etc/config/firewall"])
+        if section.type == "rule" and "metrics" in section.get("name")
     ]
-    assert names == ["metrics-lan", "metrics-peering", "no-metrics-lan", "no-metrics-peering"]
+    assert found == names
 
 
 @given(plan=plans())

@@ -1,8 +1,10 @@
 """OpenWrt's files, read by a reader of UCI that knows nothing of how they were written."""
 
+import itertools
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
@@ -58,6 +60,15 @@ def named(text: str, kind: str, name: str) -> Section:
         if section.kind == kind and name in (section.name, *section.values.get("name", []))
     ]
     return section
+
+
+def firewall(plan: Plan, name: str = "") -> str:
+    """The firewall of a router, by its name, or of the first."""
+    return next(
+        openwrt.firewall(plan, site, router)
+        for site, router in machines(plan)
+        if name in ("", router.name)
+    )
 
 
 def machines(plan: Plan) -> Iterator[tuple[Site, Router]]:
@@ -119,56 +130,100 @@ def test_openwrt_is_told_to_use_the_rendered_keepalived_conf() -> None:
     assert globals_["alt_config_file"] == keepalived.CONFIGURATION
 
 
-def test_everything_inside_is_open_and_the_wan_is_closed() -> None:
+def rules(text: str, *, src: str, forwarded: bool = False) -> list[dict[str, list[str]]]:
+    """The rules about the router itself, or about what is forwarded, in their order."""
+    return [
+        section.values
+        for section in sections(text)
+        if section.kind == "rule"
+        and section["src"] == src
+        and ("dest" in section.values) is forwarded
+    ]
+
+
+def taken(text: str, src: str, port: str) -> list[tuple[str, list[str]]]:
+    """What becomes of TCP to a port of the router: the targets in their order, and of whom."""
+    return [
+        (rule["target"][0], rule.get("src_ip", ["anybody"]))
+        for rule in rules(text, src=src)
+        if "tcp" in rule["proto"][0] and rule.get("dest_port") in (None, [port])
+    ]
+
+
+def test_a_router_takes_in_what_a_rule_names_and_forwards_within_a_zone() -> None:
     zones = {
         section["name"]: (section["input"], section["forward"])
-        for section in sections(openwrt.firewall(two_datacentres()))
+        for section in sections(firewall(two_datacentres()))
         if section.kind == "zone"
     }
     assert zones == {
-        "lan": ("ACCEPT", "ACCEPT"),
+        "lan": ("REJECT", "ACCEPT"),
         "wan": ("REJECT", "REJECT"),
-        "peering": ("ACCEPT", "ACCEPT"),
+        "peering": ("REJECT", "ACCEPT"),
     }
+
+
+def test_bgp_is_spoken_with_the_planned_neighbors_and_nobody_else() -> None:
+    text = firewall(pairs_of_routers_with_passwords(), "lon-router2")
+    nodes, reflectors = ["10.1.3.11", "10.1.3.21", "10.1.3.22"], ["172.30.0.1", "172.30.0.3"]
+    assert taken(text, "lan", "179") == [("ACCEPT", nodes[1:]), ("REJECT", ["anybody"])]
+    assert taken(text, "peering", "179") == [("ACCEPT", reflectors), ("REJECT", ["anybody"])]
+    assert taken(text, "wan", "179") == []
+
+
+def test_the_lan_has_names_leases_ssh_and_answers_to_ping_and_vrrp_where_it_is_needed() -> None:
+    alone, paired = (firewall(plan()) for plan in (two_datacentres, own_as_for_each))
+
+    def named(text: str) -> set[str]:
+        return {rule["name"][0] for rule in rules(text, src="lan")}
+
+    always = {"names-for-lan", "leases-for-lan", "ssh-from-lan", "icmp-from-lan"}
+    assert always <= named(alone)
+    assert named(paired) - named(alone) == {"vrrp-from-lan"}
 
 
 def test_nothing_comes_in_from_the_wan_nor_leaves_for_it_from_the_peering() -> None:
     forwardings = {
         (section["src"], section["dest"])
-        for section in sections(openwrt.firewall(two_datacentres()))
+        for section in sections(firewall(two_datacentres()))
         if section.kind == "forwarding"
     }
     assert forwardings == {("lan", "peering"), ("peering", "lan"), ("lan", "wan")}
 
 
-def rules_from(zone: str, plan: Plan) -> list[dict[str, list[str]]]:
-    found = [s for s in sections(openwrt.firewall(plan)) if s.kind == "rule"]
-    return [section.values for section in found if section["src"] == zone]
+def test_what_belongs_inside_never_leaves_by_the_wan() -> None:
+    (rule,) = rules(firewall(own_as_for_each()), src="lan", forwarded=True)
+    assert (rule["dest"], rule["target"], rule["proto"]) == (["wan"], ["REJECT"], ["all"])
+    closed = [IPv4Network(text) for text in rule["dest_ip"]]
+    for address in ("10.1.9.1", "10.130.21.10", "10.96.0.1", "10.112.0.9", "192.168.7.5"):
+        assert any(IPv4Address(address) in network for network in closed)
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(closed, 2))
 
 
 def test_only_management_comes_in_from_the_wan() -> None:
-    assert rules_from("wan", two_datacentres()) == []
-    rules = rules_from("wan", planned({"management": ["172.31.0.1/32", "192.0.2.0/24"]}))
-    allowed = {
-        "src": ["wan"],
-        "src_ip": ["172.31.0.1/32", "192.0.2.0/24"],
-        "proto": ["all"],
-        "target": ["ACCEPT"],
-    }
-    assert [{key: rule[key] for key in allowed} for rule in rules] == [allowed, allowed]
-    assert [rule.get("dest") for rule in rules] == [None, ["*"]]
+    assert rules(firewall(two_datacentres()), src="wan") == []
+    plan = planned({"management": ["172.31.0.1/32", "192.0.2.0/24"]})
+    (own,) = rules(firewall(plan), src="wan")
+    (behind,) = rules(firewall(plan), src="wan", forwarded=True)
+    for rule in (own, behind):
+        assert rule["src_ip"] == ["172.31.0.1/32", "192.0.2.0/24"]
+        assert (rule["proto"], rule["target"]) == (["all"], ["ACCEPT"])
+    assert behind["dest"] == ["*"]
+
+
+def test_an_open_wan_takes_in_everything_but_bgp() -> None:
+    text = firewall(planned({"security": {"wan": "open"}}))
+    (zone,) = (s for s in sections(text) if s.kind == "zone" and s["name"] == "wan")
+    assert (zone["input"], zone["forward"]) == ("ACCEPT", "ACCEPT")
+    assert taken(text, "wan", "179") == [("REJECT", ["anybody"])]
 
 
 def test_bfd_comes_in_from_other_routers_where_they_speak_it() -> None:
-    (rule,) = rules_from("peering", two_peerings())
-    assert rule == {
-        "name": ["bfd"],
-        "src": ["peering"],
-        "proto": ["udp"],
-        "dest_port": ["3784"],
-        "target": ["ACCEPT"],
-    }
-    assert rules_from("peering", two_datacentres()) == []
+    (rule,) = (r for r in rules(firewall(two_peerings()), src="peering") if r["name"] == ["bfd"])
+    assert (rule["proto"], rule["dest_port"], rule["target"]) == (["udp"], ["3784"], ["ACCEPT"])
+    neighbors = (s for s in two_peerings().sessions["dc1-router1"] if "router" in s.neighbor_name)
+    assert rule["src_ip"] == [str(session.neighbor) for session in neighbors]
+    assert "'bfd'" not in firewall(two_datacentres())
 
 
 def test_a_second_peering_network_is_the_fourth_card_and_in_the_zone_of_the_first() -> None:
@@ -176,18 +231,14 @@ def test_a_second_peering_network_is_the_fourth_card_and_in_the_zone_of_the_firs
     site, router = next(machines(plan))
     network = named(openwrt.network(plan, site, router), "interface", "peering2")
     assert (network["device"], network["ipaddr"]) == ("eth3", "172.29.0.1/22")
-    zone = named(openwrt.firewall(plan), "zone", "peering")
+    zone = named(firewall(plan), "zone", "peering")
     assert zone.values["network"] == ["peering", "peering2"]
     assert named(openwrt.dhcp(plan, site), "dhcp", "peering2")["ignore"] == "1"
-    assert "net.ipv4.conf.eth3.send_redirects = 0" in openwrt.sysctl(plan)
+    assert "net.ipv4.conf.eth3.send_redirects = 0" in openwrt.sysctl(plan, site)
 
 
 def test_only_the_wan_masquerades() -> None:
-    zones = [
-        section
-        for section in sections(openwrt.firewall(two_datacentres()))
-        if section.kind == "zone"
-    ]
+    zones = [section for section in sections(firewall(two_datacentres())) if section.kind == "zone"]
     assert [zone["name"] for zone in zones if "masq" in zone.values] == ["wan"]
     assert all(zone["masq_allow_invalid"] == "1" for zone in zones)
 
@@ -235,8 +286,31 @@ def test_nobody_gets_a_lease_on_wan_and_peering() -> None:
     assert all(named(text, "dhcp", name)["ignore"] == "1" for name in ("wan", "peering"))
 
 
+def settings_of(plan: Plan) -> dict[str, str]:
+    lines = openwrt.sysctl(plan, plan.sites[0]).splitlines()
+    found = (line.partition(" = ") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in found}
+
+
 def test_no_router_sends_redirects() -> None:
-    lines = openwrt.sysctl(two_datacentres()).splitlines()
-    settings = dict(line.split(" = ") for line in lines if "send_redirects" in line)
+    found = settings_of(two_datacentres())
+    settings = {name: value for name, value in found.items() if "send_redirects" in name}
     interfaces = ("all", "default", "eth0", "eth1", "eth2", "br-lan")
     assert settings == {f"net.ipv4.conf.{name}.send_redirects": "0" for name in interfaces}
+
+
+@pytest.mark.parametrize(
+    ("plan", "inside"),
+    [
+        (two_datacentres(), ["1", "1"]),
+        (pairs_of_routers_with_passwords(), ["2", "2"]),
+        (planned({"redundancy": {"second_peering": "172.29.0.0/22"}}), ["1", "2"]),
+    ],
+)
+def test_sources_must_have_come_by_their_own_way_where_there_is_one_way_alone(
+    plan: Plan, inside: list[str]
+) -> None:
+    found = settings_of(plan)
+    strict = {name: found[f"net.ipv4.conf.{name}.rp_filter"] for name in ("all", "eth1")}
+    assert strict == {"all": "1", "eth1": "1"}, "the largest of `all` and a card's own counts"
+    assert [found[f"net.ipv4.conf.{name}.rp_filter"] for name in ("br-lan", "eth2")] == inside

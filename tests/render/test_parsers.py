@@ -14,6 +14,7 @@ from config.plan import Plan
 from render import bird, keepalived
 from render.artifacts import RouterArtifacts, render
 from tests.render.plans import PLANS, plans, texts_of
+from tests.render.secrets import all_files
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -31,7 +32,7 @@ every_plan = pytest.mark.parametrize("plan", [make() for make in PLANS.values()]
 
 def what_bird_says(router: RouterArtifacts) -> str:
     with TemporaryDirectory() as folder:
-        for path, text in {**router.files, **router.secret_files}.items():
+        for path, text in all_files(router).items():
             (Path(folder) / PurePosixPath(path).name).write_text(text)
         configuration = Path(folder) / PurePosixPath(bird.CONFIGURATION).name
         return complaints(["bird", "-p", "-c", str(configuration)])

@@ -8,6 +8,7 @@ import pytest
 from config.load import load
 from config.plan import make_plan
 from render import cilium as rendered
+from tests.render.secrets import opened, password
 from twin.cilium import Local, Resources, resources, speaker
 from twin.gobgp import Neighbor, Speaker
 from twin.manifest import Manifest, TranslationError
@@ -241,15 +242,15 @@ def test_a_peer_may_listen_elsewhere() -> None:
 
 
 def test_what_is_rendered_says_what_the_plan_says() -> None:
-    plan = make_plan(
-        load({"datacentres": [{"routers": 2, "nodes": 1}]}, {"datacentres": {"dc1": "hush"}})
-    )
+    plan = make_plan(load({"datacentres": [{"routers": 2, "nodes": 1}]}))
     (site,), (node,) = plan.sites, plan.nodes
+    secret = rendered.bgp_secret(plan, site)
+    assert secret is not None
     manifests = [
         rendered.bgp_cluster_config(plan, site),
         rendered.bgp_peer_config(plan, site),
         rendered.bgp_advertisement(plan),
-        rendered.bgp_secret(plan, site) or {},
+        opened(secret),
     ]
     found = speaker(
         resources(manifests),
@@ -265,7 +266,7 @@ def test_what_is_rendered_says_what_the_plan_says() -> None:
     assert [(n.address, n.asn) for n in found.neighbors] == [
         (router.lan.address.ip, router.asn) for router in site.routers
     ]
-    assert {n.password for n in found.neighbors} == {"hush"}
+    assert {n.password for n in found.neighbors} == {password("dc1")}
     assert {(n.hold_time, n.keepalive_time) for n in found.neighbors} == {
         (plan.timers.hold_time, plan.timers.keepalive_time)
     }

@@ -85,6 +85,15 @@ def test_a_pair_of_zones_is_open_one_way() -> None:
     assert 'iifname { "eth1" } oifname { "br-lan" } accept' not in found
 
 
+def test_a_rule_counts_before_a_pair_of_zones_that_is_open() -> None:
+    rule = "config rule\n option src 'lan'\n option dest 'wan'\n list dest_ip '10.0.0.0/8'\n"
+    forwarding = "config forwarding\n option src 'lan'\n option dest 'wan'\n"
+    judged = chain(ruleset(DEFAULTS + ZONES + forwarding + rule, DEVICES), "forward")
+    refused = next(line for line in judged if "daddr" in line)
+    opened = 'iifname { "br-lan" } oifname { "eth1" } accept'
+    assert judged.index(refused) < judged.index(opened)
+
+
 def test_nothing_comes_in_from_the_wan_in_the_rendered_firewall() -> None:
     found = lines(RENDERED)
     assert not any(line.startswith('iifname { "eth1" }') and "accept" in line for line in found)
@@ -99,34 +108,42 @@ def test_a_zone_without_a_device_has_no_rules() -> None:
     [
         (
             "option src 'wan'\noption proto 'icmp'\nlist icmp_type 'echo-request'",
-            ['iifname { "eth1" } meta l4proto icmp icmp type { echo-request } accept'],
+            ['iifname { "eth1" } meta l4proto icmp icmp type { echo-request } counter accept'],
         ),
         (
             "option src 'wan'\noption dest_port '22 8000:8010'\noption target 'DROP'",
             [
-                'iifname { "eth1" } tcp dport { 22, 8000-8010 } drop',
-                'iifname { "eth1" } udp dport { 22, 8000-8010 } drop',
+                'iifname { "eth1" } tcp dport { 22, 8000-8010 } counter drop',
+                'iifname { "eth1" } udp dport { 22, 8000-8010 } counter drop',
             ],
         ),
         (
             "option src 'wan'\nlist src_ip '10.0.0.0/8'\noption proto 'all'",
-            ['iifname { "eth1" } ip saddr { 10.0.0.0/8 } accept'],
+            ['iifname { "eth1" } ip saddr { 10.0.0.0/8 } counter accept'],
         ),
         (
             "option src 'wan'\nlist proto 'vrrp'\noption target 'REJECT'",
-            ['iifname { "eth1" } meta l4proto vrrp reject'],
+            ['iifname { "eth1" } meta l4proto vrrp counter jump handle_reject'],
         ),
         ("option src 'wan'\noption family 'ipv6'\noption proto 'all'", []),
         (
             "option src 'wan'\noption dest 'lan'\noption proto 'all'",
-            ['iifname { "eth1" } oifname { "br-lan" } accept'],
+            ['iifname { "eth1" } oifname { "br-lan" } counter accept'],
         ),
         (
             "option src 'wan'\noption dest '*'\nlist src_ip '192.0.2.1'\noption proto 'all'",
-            ['iifname { "eth1" } ip saddr { 192.0.2.1 } accept'],
+            ['iifname { "eth1" } ip saddr { 192.0.2.1 } counter accept'],
         ),
         ("option src 'wan'\noption dest 'nowhere'\noption proto 'all'", []),
         ("option src 'nowhere'\noption proto 'all'", []),
+        (
+            "option name 'inside'\noption src 'lan'\noption dest 'wan'\nlist dest_ip '10.0.0.0/8'\n"
+            "list dest_ip '192.168.0.0/16'\noption proto 'all'\noption target 'REJECT'",
+            [
+                'iifname { "br-lan" } oifname { "eth1" } ip daddr { 10.0.0.0/8, 192.168.0.0/16 } '
+                'counter jump handle_reject comment "!fw4: inside"'
+            ],
+        ),
     ],
 )
 def test_a_rule_opens_or_closes_a_zone_or_the_way_to_another(
@@ -160,11 +177,11 @@ def chain(script: str, name: str) -> list[str]:
 def test_a_rule_is_about_the_router_itself_or_about_what_is_behind_it(dest: str, name: str) -> None:
     rule = f"config rule\noption src 'wan'\nlist src_ip '192.0.2.1'\noption proto 'all'\n{dest}"
     script = ruleset(f"{DEFAULTS}{ZONES}\n{rule}", DEVICES)
-    opened = 'iifname { "eth1" } ip saddr { 192.0.2.1 } accept'
+    opened = 'iifname { "eth1" } ip saddr { 192.0.2.1 } counter accept'
     assert {c for c in ("input", "forward", "srcnat") if opened in chain(script, c)} == {name}
     judged = chain(script, name)
     assert judged.index(opened) < min(
-        number for number, line in enumerate(judged) if line in {"drop", "reject"}
+        number for number, line in enumerate(judged) if line in {"drop", "jump handle_reject"}
     )
 
 
@@ -210,7 +227,7 @@ def test_the_rules_can_be_loaded_again_over_themselves(namespace: str) -> None:
 def test_the_kernel_forwards_and_takes_in_only_what_the_zones_say(namespace: str) -> None:
     nft(namespace, "-f", "-", script=ruleset(RENDERED, DEVICES))
     chains = loaded_chains(namespace)
-    assert {name: chain["policy"] for name, chain in chains.items()} == {
+    assert {name: chain["policy"] for name, chain in chains.items() if "policy" in chain} == {
         "input": "drop",
         "forward": "drop",
         "srcnat": "accept",

@@ -45,11 +45,21 @@ def able(with_programs: Callable[[Sequence[str]], str]) -> Machine:
         neighbor_limit=1024,
         neighbors_in_use=3,
         available_mebibytes=8000,
+        signs_tcp=True,
     )
 
 
 def test_a_machine_that_has_everything_is_found_good(able: Machine) -> None:
     assert findings(planned(), "twin", able) == []
+
+
+def test_a_kernel_that_cannot_sign_carries_a_fabric_without_passwords(able: Machine) -> None:
+    unable = replace(able, signs_tcp=False)
+    (finding,) = findings(planned(), "twin", unable)
+    assert finding.startswith("this kernel cannot sign TCP (CONFIG_TCP_MD5SIG)")
+    assert "fabric.security.generate_passwords to false" in finding
+    unsigned = make_plan(load({"security": {"generate_passwords": False}}))
+    assert findings(unsigned, "twin", unable) == []
 
 
 @pytest.mark.parametrize("capabilities", [0, NET_ADMIN, SYS_ADMIN])
@@ -154,12 +164,12 @@ def test_services_take_memory_on_every_node_and_for_every_pod_of_theirs(able: Ma
 
 
 def test_all_that_is_missing_is_listed_together() -> None:
-    nothing = Machine(0, "", 0, 0, 0)
+    nothing = Machine(0, "", 0, 0, 0, False)
     found = findings(planned(), "s" * 40, nothing)
-    assert len(found) == 5
+    assert len(found) == 6
     complaint = preflight.complaint(found)
     assert complaint.startswith("this machine cannot carry the twin:\n  - making network")
-    assert complaint.count("\n  - ") == 5
+    assert complaint.count("\n  - ") == 6
 
 
 def test_this_machine_can_be_inspected() -> None:

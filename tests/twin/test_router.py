@@ -11,6 +11,7 @@ import pytest
 from config.load import load
 from config.plan import Plan, make_plan
 from render.artifacts import render
+from tests.render.secrets import secret_files
 from tests.twin.ages import ages, went_on
 from twin import birdc, daemons, iproute, namespaces
 from twin.machine import Nic, run_nft
@@ -25,7 +26,7 @@ daemons_are_left_running = pytest.mark.filterwarnings(
 
 DEFAULT = make_plan(load({"datacentres": 2}))
 SHARED = make_plan(load({"datacentres": [{"routers": 2}]}))
-SIGNED = make_plan(load({"datacentres": 2}, {"peering": "hush", "datacentres": {"dc1": "hush"}}))
+UNSIGNED = make_plan(load({"datacentres": 2, "security": {"generate_passwords": False}}))
 
 _NODE = IPv4Address("10.1.1.21"), "02:20:00:01:15:00"
 
@@ -42,7 +43,7 @@ def described(plan: Plan, stack: str) -> Router:
             for nic in planned.nics
         ),
         files=artifacts.files,
-        secret_files=artifacts.secret_files,
+        secret_files=secret_files(artifacts),
     )
 
 
@@ -98,7 +99,7 @@ def bird_of(router: Router) -> int:
 
 
 @pytest.mark.twin
-@pytest.mark.parametrize("plan", [DEFAULT, SIGNED], ids=["plain", "signed"])
+@pytest.mark.parametrize("plan", [UNSIGNED, DEFAULT], ids=["plain", "signed"])
 def test_a_router_that_was_booted_is_as_its_files_say(
     boot: Callable[[Plan], Router], plan: Plan
 ) -> None:
@@ -124,7 +125,7 @@ def test_building_a_router_again_restarts_nothing(boot: Callable[[Plan], Router]
 def test_passwords_are_in_a_file_that_only_the_owner_reads(
     boot: Callable[[Plan], Router],
 ) -> None:
-    router = boot(SIGNED)
+    router = boot(DEFAULT)
     holding = [
         path
         for path in router.place.folder.rglob("*")
@@ -226,8 +227,8 @@ def test_a_first_configuration_that_bird_refuses_is_said_in_birds_words(
 
 @pytest.mark.twin
 def test_passwords_that_are_no_longer_wanted_are_gone(boot: Callable[[Plan], Router]) -> None:
-    router = boot(SIGNED)
-    plain = described(DEFAULT, router.place.stack)
+    router = boot(DEFAULT)
+    plain = described(UNSIGNED, router.place.stack)
     plain.build("me", router)
     assert plain.drift() == []
     assert not [path for path in router.place.folder.rglob("*passwords*") if path.is_file()]

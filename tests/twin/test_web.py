@@ -30,8 +30,10 @@ from verify.metrics import scrape, ups
 
 __all__ = ["boot"]  # a fixture
 
-PLAN = make_plan(load({"observability": {"routers": True}}))
-WITHOUT = make_plan(load())
+# Neighbors are made up here, and know no passwords.
+_UNSIGNED = {"security": {"generate_passwords": False}}
+PLAN = make_plan(load({"observability": {"routers": True}, **_UNSIGNED}))
+WITHOUT = make_plan(load(_UNSIGNED))
 ADDRESS = PLAN.routers[0].lan.address.ip
 
 pytestmark = [pytest.mark.twin, daemons_are_left_running]
@@ -141,7 +143,7 @@ def test_a_server_that_has_ended_is_said_and_mended(boot: Callable[[Plan], Route
 def test_another_script_is_served_by_the_server_that_runs(boot: Callable[[Plan], Router]) -> None:
     router = boot(PLAN)
     before = daemons.running_in(router.place.folder, web.PROGRAM)
-    grown = make_plan(load({"datacentres": 3, "observability": {"routers": True}}))
+    grown = make_plan(load({"datacentres": 3, "observability": {"routers": True}, **_UNSIGNED}))
     replace(router, files=render(grown).routers["dc1-router1"].files).build("me", router)
     assert daemons.running_in(router.place.folder, web.PROGRAM) == before
     assert 'prefix="10.1.3.0/24"' in scrape(router.place, ADDRESS)

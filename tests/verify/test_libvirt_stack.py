@@ -71,6 +71,7 @@ def routers(monkeypatch: pytest.MonkeyPatch) -> Callable[[LibvirtStack], dict[st
             return {name: seen[name] for name in addresses}
 
         monkeypatch.setattr(ssh_probes, "look_at_all", look_at_all)
+        monkeypatch.setattr(ssh_probes, "ask_all", lambda _addresses, _seconds: {})
         monkeypatch.setattr(from_here, "findings", lambda _targets: iter(()))
         return seen
 

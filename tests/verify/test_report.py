@@ -56,7 +56,11 @@ def test_it_says_how_much_was_checked_on_each_machine(
     verified: Callable[[Look, Reached], Report],
 ) -> None:
     report = verified(as_planned, everybody())
-    assert report.checked["dc1-router1"] == {Check.ROUTES: 13, Check.SESSIONS: 2}
+    assert report.checked["dc1-router1"] == {
+        Check.ROUTES: 13,
+        Check.SESSIONS: 2,
+        Check.ANNOUNCEMENTS: 2,
+    }
     assert report.checked["dc2-worker1"] == {
         Check.ROUTES: 4,
         Check.SESSIONS: 1,
