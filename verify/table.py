@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,27 +28,24 @@ _COLUMNS = (
 
 _OF_SOME = frozenset({Check.BFD, Check.VIPS, Check.REACHED, Check.METRICS})
 
+#: More columns of a terminal than any table needs.
+_UNBOUNDED = 10_000
+
 #: Findings are listed up to here; a fabric that is down has thousands, and the first ones tell.
 _MOST_FINDINGS = 40
 
 
 def show(report: Report, console: Console) -> None:
     """Print a row for each machine, then what was found. A pod has a row if it is not well."""
-    table = Table(title=f"{report.stack}: observed against planned", title_justify="left")
-    table.add_column("machine", no_wrap=True)
-    columns = _columns(report)
-    for _, title in columns:
-        table.add_column(title, justify="right")
-    hidden_pods = 0
-    for machine in report.checked:
-        if machine in report.pods and not report.failures(machine):
-            hidden_pods += 1
-        else:
-            checks = [check for check, _ in columns]
-            table.add_row(machine, *_cells(report, machine, checks))
+    well = [name for name in report.checked if name in report.pods and not report.failures(name)]
+    machines = [name for name in report.checked if name not in well]
+    table = _table(report, machines)
+    unbounded = console.options.update_width(_UNBOUNDED)
+    if console.measure(table, options=unbounded).maximum > console.width:
+        table = _table(report, machines, is_narrow=True)
     console.print(table)
-    if hidden_pods:
-        console.print(f"and {hidden_pods} pods with the routes they should have")
+    if well:
+        console.print(f"and {len(well)} pods with the routes they should have")
     for note in report.notes:
         console.print(Text(f"• {note}", style="yellow"))
     for hidden_part in report.not_looked_at:
@@ -63,13 +61,34 @@ def show(report: Report, console: Console) -> None:
         console.print(f"… and {hidden} more (--json lists all)")
 
 
+def _table(report: Report, machines: Sequence[str], *, is_narrow: bool = False) -> Table:
+    """A narrow one has no frame, and of what is all as planned only the number."""
+    table = Table(
+        title=f"{report.stack}: observed against planned",
+        title_justify="left",
+        box=None if is_narrow else box.HEAVY_HEAD,
+        pad_edge=not is_narrow,
+        padding=(0, 1, 0, 0) if is_narrow else (0, 1),
+    )
+    table.add_column("machine", no_wrap=True)
+    columns = _columns(report)
+    for _, title in columns:
+        table.add_column(title, justify="right", no_wrap=True)
+    checks = [check for check, _ in columns]
+    for machine in machines:
+        table.add_row(machine, *_cells(report, machine, checks, is_narrow=is_narrow))
+    return table
+
+
 def _columns(report: Report) -> Sequence[tuple[Check, str]]:
     """What a stack has besides the others is a column of its reports alone."""
     checked = {check for counts in report.checked.values() for check in counts}
     return [column for column in _COLUMNS if column[0] in checked or column[0] not in _OF_SOME]
 
 
-def _cells(report: Report, machine: str, checks: Sequence[Check]) -> Sequence[Text]:
+def _cells(
+    report: Report, machine: str, checks: Sequence[Check], *, is_narrow: bool
+) -> Sequence[Text]:
     cells = []
     for check in checks:
         count = report.checked[machine].get(check)
@@ -77,5 +96,8 @@ def _cells(report: Report, machine: str, checks: Sequence[Check]) -> Sequence[Te
             cells.append(Text("–", style="dim"))
             continue
         good = report.good(machine, check)
-        cells.append(Text(f"{good}/{count}", style="green" if good == count else "red"))
+        if good < count:
+            cells.append(Text(f"{good}/{count}", style="red"))
+        else:
+            cells.append(Text(f"{count}" if is_narrow else f"{good}/{count}", style="green"))
     return cells

@@ -85,6 +85,20 @@ def test_metrics_have_a_column_where_there_are_any() -> None:
     assert re.search(r"dc1-router1 .*4/4 │ *$", text, re.MULTILINE)
 
 
+def test_a_table_too_wide_for_the_terminal_gives_only_numbers_of_what_is_well() -> None:
+    checks = {check: 26 for check in Check if check is not Check.REACHED}  # of libvirt alone
+    finding = Finding("dc1-worker1", Check.WAN, "not by NAT")
+    report = Report("twin", {"dc1-controlplane1": checks, "dc1-worker1": checks}, PODS, (finding,))
+    for width, well in ((200, "26/26"), (80, "26")):
+        console = Console(record=True, width=width, file=io.StringIO())
+        show(report, console)
+        text = console.export_text()
+        assert "…" not in text
+        (row,) = (line for line in text.splitlines() if "dc1-controlplane1" in line)
+        assert set(row.replace("│", " ").split()[1:]) == {well}
+        assert "25/26" in text
+
+
 def _shown(machines: dict[str, dict[Check, int]]) -> str:
     written = io.StringIO()
     show(Report("twin", machines, frozenset(), ()), Console(file=written, width=100))
