@@ -24,8 +24,11 @@ def standing() -> Iterator[Lab]:
     with tempfile.TemporaryDirectory(prefix="underlay-bench-") as root:
         folder = Path(root)
         (folder / "stack").mkdir()
-        with daemon.running(folder) as machines:
-            yield Lab.open(folder / "stack", machines, build.build())
+        with (
+            daemon.running(folder) as machines,
+            Lab.opened(folder / "stack", machines, build.build()) as opened,
+        ):
+            yield opened
 
 
 def pulumi(lab: Lab, *arguments: str) -> Taken:

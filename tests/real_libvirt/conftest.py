@@ -22,4 +22,5 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with daemon.running(folder) as machines:
         made = folder / "stack"
         made.mkdir()
-        yield Lab.open(made, machines, image)
+        with Lab.opened(made, machines, image) as opened:
+            yield opened

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -54,11 +55,16 @@ class Lab:
     image: StandIn
 
     @classmethod
-    def open(cls, folder: Path, machines: Libvirtd, image: StandIn) -> Lab:
+    @contextmanager
+    def opened(cls, folder: Path, machines: Libvirtd, image: StandIn) -> Iterator[Lab]:
         """A stack that is not up yet."""
         stack = Stack(folder, has_libvirt=True, machines=machines)
         stack.init(configuration(image))
-        return cls(stack, machines, image)
+        try:
+            yield cls(stack, machines, image)
+        finally:
+            # What is run without naming the configuration file writes its salt into the project.
+            (PROJECT / f"Pulumi.{stack.name}.yaml").unlink(missing_ok=True)
 
     def configure(self, change: Callable[[Written], None] = lambda _config: None) -> None:
         """Give the stack its configuration with this change."""
