@@ -161,6 +161,7 @@ CHANGES: Mapping[Callable[[Written], None], Mapping[str, str]] = {
         "fabric-cilium-password-dc1": "update",
     },
     rotate_password: {
+        "fabric-converged": "update",
         "fabric-dc2-router1-files": "update",
         "fabric-cilium-password-dc2": "update",
     },
