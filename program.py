@@ -88,6 +88,8 @@ def export(settings: Settings, plan: Plan, outputs: Mapping[str, object]) -> Non
     services = plan.load_balancing.demo
     pulumi.export("vips", {service.name: str(service.vip) for service in services})
     pulumi.export("scrape", scrape.targets(plan, agents="kubeconfig" in outputs))
+    gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
+    pulumi.export("egress_addresses", {item.datacentre: str(item.address) for item in gateways})
     pulumi.export("fabric", settings.fabric.model_dump(mode="json", exclude_defaults=True))
     for name, output in outputs.items():
         pulumi.export(name, output)

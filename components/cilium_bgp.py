@@ -33,6 +33,7 @@ _CRDS = (
     "ciliumbgppeerconfigs",
     "ciliumbgpadvertisements",
     "ciliumloadbalancerippools",
+    "ciliumegressgatewaypolicies",
 )
 _CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}.cilium.io"
 
@@ -225,6 +226,10 @@ class CiliumBgp(pulumi.ComponentResource):
                 f"{self._name}-instance-{site.name}", site.cluster_config, [after, *made]
             )
         )
+        if site.egress_policy is not None:
+            made.append(
+                self._resource(f"{self._name}-egress-{site.name}", site.egress_policy, [after])
+            )
         return made
 
     def _secret(self, site: str, sealed: Sealed[Document], after: pulumi.Resource) -> core.Secret:

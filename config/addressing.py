@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from config.errors import ConfigurationError, Problem
 from config.schema import Datacentre, Fabric
@@ -55,6 +55,10 @@ class Addressing:
         """The datacentre's own pool of VIPs, where each has one."""
         length = self.fabric.load_balancing.pool_prefix_length
         return self._block("fabric.vips", self.fabric.vips, length, datacentre.index)
+
+    def egress(self, datacentre: Datacentre) -> IPv4Address:
+        """The address by which the datacentre's selected pods leave the fabric."""
+        return self._host("fabric.egress", self.fabric.egress, datacentre.index, "a gateway").ip
 
     def gateway(self, datacentre: Datacentre) -> IPv4Interface:
         """The address that nodes use as their default gateway, whichever router holds it."""
@@ -135,12 +139,14 @@ class Addressing:
             )
         return _nth_subnet(within, length, index)
 
-    def _host(self, field: str, network: IPv4Network, host: int) -> IPv4Interface:
+    def _host(
+        self, field: str, network: IPv4Network, host: int, owner: str = "a router"
+    ) -> IPv4Interface:
         if host >= network.num_addresses - 1:
             raise _exhausted(
                 field,
                 network,
-                f"has no host {host}, which a router needs",
+                f"has no host {host}, which {owner} needs",
                 "use a shorter prefix, or fewer datacentres",
             )
         return IPv4Interface((network.network_address + host, network.prefixlen))

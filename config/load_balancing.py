@@ -6,15 +6,15 @@ Field names that Cilium has are Cilium's (docs.cilium.io, "LoadBalancer IP Addre
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from config.scalars import DnsLabel, Prefix, Whole, refusal
+from config.labels import Labels
+from config.scalars import Address, DnsLabel, Prefix, Whole, refusal
 from config.strict import Strict
 
 
@@ -33,34 +33,6 @@ class TrafficPolicy(StrEnum):
     LOCAL = "Local"
 
 
-def _ipv4_address(value: object) -> IPv4Address:
-    if isinstance(value, IPv4Address):
-        return value
-    try:
-        return IPv4Address(value if isinstance(value, str) else "")
-    except AddressValueError:
-        raise refusal("is not an address", "write an IPv4 address such as 10.112.0.10") from None
-
-
-#: A name, or a prefix that is a DNS name, a slash and a name (Kubernetes, "Labels and Selectors").
-_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
-_LABEL_KEY = re.compile(rf"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?{_NAME}")
-_LABEL_VALUE = re.compile(rf"({_NAME})?")
-_LONGEST_LABEL = 63
-
-
-def _selector(value: dict[str, str]) -> dict[str, str]:
-    for key, text in value.items():
-        if not _LABEL_KEY.fullmatch(key) or len(key.rpartition("/")[2]) > _LONGEST_LABEL:
-            raise refusal(f"has {key}, which is no key of a label", "write a key such as app")
-        if not _LABEL_VALUE.fullmatch(text) or len(text) > _LONGEST_LABEL:
-            raise refusal(
-                f"has {text}, which is no value of a label",
-                "use letters, digits, and -_. between them",
-            )
-    return value
-
-
 class DemoService(Strict):
     """A service of the demo, with the pods behind it.
 
@@ -74,7 +46,7 @@ class DemoService(Strict):
     replicas: Whole = Field(default=3, ge=1, le=1000)
     port: Whole = Field(default=80, ge=1, le=65535)
     external_traffic_policy: TrafficPolicy = TrafficPolicy.CLUSTER
-    address: Annotated[IPv4Address, BeforeValidator(_ipv4_address)] | None = None
+    address: Address | None = None
 
 
 _DEMO_NAME = "nginx"
@@ -104,7 +76,7 @@ class LoadBalancing(Strict):
     pool_prefix_length: Whole = Field(default=24, ge=8, le=30)
     announce: tuple[AddressType, ...] = (AddressType.LOAD_BALANCER_IP,)
     external_ips: Prefix = IPv4Network("10.114.0.0/16")
-    selector: Annotated[dict[str, str], AfterValidator(_selector)] = Field(default_factory=dict)
+    selector: Labels = Field(default_factory=dict)
     aggregation_length: Whole | None = Field(default=None, ge=8, le=31)
     demo: Annotated[tuple[DemoService, ...], BeforeValidator(_spell_out_demo)] = ()
 

@@ -14,6 +14,11 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
+def node_name(datacentre: str, role: Role, number: int) -> str:
+    """What a datacentre's node of a role is called, by its number from 1."""
+    return f"{datacentre}-{role}{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Nic:
     """A network card: the network it is plugged into, its fixed MAC, its address."""

@@ -11,6 +11,7 @@ from ipaddress import IPv4Interface, IPv4Network
 
 from config.addressing import Addressing
 from config.asns import cluster_asn, router_asn
+from config.egress_gateways import Egress, make_egress
 from config.machines import (
     PEERING_NETWORK,
     SECOND_PEERING_NETWORK,
@@ -21,6 +22,7 @@ from config.machines import (
     Router,
     Site,
     lan_network,
+    node_name,
 )
 from config.observability import Observability
 from config.redundancy import Bfd
@@ -57,6 +59,7 @@ class Plan:
     observability: Observability
     pod_routes: PodRoutes
     load_balancing: Services
+    egress_gateway: Egress | None
     sites: tuple[Site, ...]
     sessions: Mapping[str, tuple[Session, ...]]
     security: Security
@@ -97,6 +100,8 @@ def make_plan(settings: Settings) -> Plan:
     if settings.substrate is Substrate.LIBVIRT and not settings.libvirt.cluster:
         sites = tuple(replace(site, nodes=()) for site in sites)
     services = make_services(fabric, sites)
+    egress = make_egress(fabric, sites, [network for network, _ in services.announced])
+    most_pods = max(fabric.twin.pods_per_node, services.most_pods_on_a_node)
     ends = sessions(sites, full_mesh_limit=fabric.full_mesh_limit, signed=_signed(settings))
     return Plan(
         cluster=fabric.cluster,
@@ -114,9 +119,11 @@ def make_plan(settings: Settings) -> Plan:
         timers=fabric.timers,
         bfd=fabric.redundancy.bfd,
         observability=fabric.observability,
-        pods_per_node=max(fabric.twin.pods_per_node, services.most_pods_on_a_node),
+        # With egress gateways there is one more, which they are for.
+        pods_per_node=most_pods + (egress is not None),
         pod_routes=fabric.pod_routes,
         load_balancing=services,
+        egress_gateway=egress,
         sites=sites,
         sessions=ends,
         security=fabric.security,
@@ -190,7 +197,7 @@ def _nodes(fabric: Fabric, addressing: Addressing, datacentre: Datacentre) -> tu
     }
     return tuple(
         Node(
-            name=f"{datacentre.name}-{role}{number}",
+            name=node_name(datacentre.name, role, number),
             datacentre=datacentre.name,
             role=role,
             asn=cluster_asn(fabric, datacentre),

@@ -11,7 +11,7 @@ from config.services import announcements
 
 
 def announced(plan: Plan, site: Site) -> tuple[IPv4Network, ...]:
-    """What a datacentre's routers tell the others of it, but for services."""
+    """What a datacentre's routers tell the others of it, but for addresses that nodes share."""
     match plan.pod_routes:
         case PodRoutes.EACH:
             return (site.lan, *pod_cidrs(site))
@@ -31,5 +31,12 @@ def of_router(plan: Plan, site: Site) -> tuple[IPv4Network, ...]:
     return (
         *(site.lan, *pod_cidrs(site)),
         *(net for other in plan.sites if other is not site for net in announced(plan, other)),
-        *announcements(plan.load_balancing, plan.sites),
+        *shared(plan),
     )
+
+
+def shared(plan: Plan) -> dict[IPv4Network, frozenset[str]]:
+    """Which nodes announce which of services' and egress addresses, as long as all is well."""
+    gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
+    of_gateways = {gateway.route: frozenset({gateway.node}) for gateway in gateways}
+    return {**announcements(plan.load_balancing, plan.sites), **of_gateways}

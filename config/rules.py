@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Network
 
-from config import asns, service_rules
+from config import asns, egress_rules, service_rules
 from config.addressing import Addressing, positions
 from config.errors import ConfigurationError, Problem
 from config.load_balancing import AddressType
@@ -34,6 +34,7 @@ def problems(settings: Settings) -> list[Problem]:
         *_timers(fabric),
         *_bfd(fabric),
         *service_rules.problems(settings),
+        *egress_rules.problems(settings),
         *_passwords(settings),
         *_rotations(settings),
         *_limits(fabric),

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Network, IPv6Network, NetmaskValueError, ip_network
+from ipaddress import (
+    AddressValueError,
+    IPv4Address,
+    IPv4Network,
+    IPv6Network,
+    NetmaskValueError,
+    ip_network,
+)
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -81,6 +88,15 @@ def _ipv4_network(value: object) -> IPv4Network:
     return network
 
 
+def _ipv4_address(value: object) -> IPv4Address:
+    if isinstance(value, IPv4Address):
+        return value
+    try:
+        return IPv4Address(value if isinstance(value, str) else "")
+    except AddressValueError:
+        raise refusal("is not an address", "write an IPv4 address such as 10.112.0.10") from None
+
+
 def _password(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if not 1 <= len(text) <= 80:
@@ -116,6 +132,7 @@ Whole = Annotated[int, BeforeValidator(_no_boolean)]
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
 Asn = Annotated[Whole, AfterValidator(_usable_asn)]
 Prefix = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
+Address = Annotated[IPv4Address, BeforeValidator(_ipv4_address)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 LibvirtUri = Annotated[str, AfterValidator(_libvirt_uri)]
 Seconds = Annotated[Whole, Field(ge=1, le=65535)]

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 
+from config.egress import EgressGateway
 from config.load_balancing import LoadBalancing
 from config.observability import Observability
 from config.redundancy import Redundancy
@@ -188,6 +189,7 @@ class Fabric(Strict):
 
     pod_routes: PodRoutes = PodRoutes.EACH
     load_balancing: LoadBalancing = LoadBalancing()
+    egress_gateway: EgressGateway | None = None
     asns: Asns = Asns()
     timers: Timers = Timers()
     full_mesh_limit: Whole = Field(default=6, ge=2)

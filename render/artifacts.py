@@ -10,6 +10,7 @@ from config.plan import Plan
 from render import (
     bird,
     cilium,
+    egress,
     keepalived,
     kubernetes,
     metrics,
@@ -41,11 +42,16 @@ class NodeArtifacts:
 
 @dataclass(frozen=True, slots=True)
 class SiteArtifacts:
-    """What the cluster is told about the BGP of one datacentre."""
+    """What the cluster is told about one datacentre: its BGP, and the way out for some of its pods.
+
+    `egress_pods` are the twin's, which has no API server that would know them.
+    """
 
     name: str
     cluster_config: Document
     peer_config: Document
+    egress_policy: Document | None
+    egress_pods: tuple[Document, ...]
     secret: Sealed[Document] | None
 
 
@@ -111,5 +117,7 @@ def _site(plan: Plan, site: Site) -> SiteArtifacts:
         name=site.name,
         cluster_config=cilium.bgp_cluster_config(plan, site),
         peer_config=cilium.bgp_peer_config(plan, site),
+        egress_policy=egress.policy(plan, site),
+        egress_pods=egress.pods(plan, site),
         secret=cilium.bgp_secret(plan, site),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Network
 
-from config.machines import SECOND_PEERING_NETWORK, Router, Site
+from config.machines import SECOND_PEERING_NETWORK, Node, Router, Site
 from config.plan import Plan
 from config.schema import PodRoutes
 from config.sessions import Session, SessionKind
@@ -35,7 +35,7 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
     sessions = plan.sessions[router.name]
     routers = [item for item in sessions if item.neighbor_kind is SessionKind.ROUTER]
     origins = {item.name: other for other in plan.sites for item in other.routers}
-    pod_cidrs = {node.name: node.pod_cidr for node in site.nodes}
+    own = {node.name: _own(plan, node) for node in site.nodes}
     shared = list(_shared(plan))
     return fill(
         "bird.conf.j2",
@@ -54,7 +54,7 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
         own_patterns=lambda origin: own_patterns(plan, site, origin),
         cluster_asn=lambda origin: next((node.asn for node in origin.nodes), 0),
         nodes=[
-            (item, pod_cidrs[item.neighbor_name])
+            (item, own[item.neighbor_name])
             for item in sessions
             if item.neighbor_kind is SessionKind.NODE
         ],
@@ -62,7 +62,7 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
         shared_patterns=shared,
         pod_routes=plan.pod_routes,
         own_routers=[item.name for item in site.routers],
-        fabric_patterns=[*_lans(plan), *_pods(plan), *shared],
+        fabric_patterns=[*_lans(plan), *_pods(plan), *shared, *_egress(plan)],
         lan_interface=interfaces.LAN_BRIDGE,
         node_port=LISTEN_PORT,
         node_sessions=f"{_PREFIXES[SessionKind.NODE]}*",
@@ -96,7 +96,9 @@ def session_name(session: Session) -> str:
 
 
 def own_patterns(plan: Plan, site: Site, origin: Site) -> tuple[str, ...]:
-    """Patterns of what a router at `site` takes from routers of `origin` as theirs: LAN and pods.
+    """Patterns of what a router at `site` takes from routers of `origin` as theirs.
+
+    That is their LAN, their pods and the address of their egress gateway.
 
     None of them depends on who else there is: a further datacentre changes no filter that exists.
     """
@@ -105,7 +107,12 @@ def own_patterns(plan: Plan, site: Site, origin: Site) -> tuple[str, ...]:
         PodRoutes.SUMMARY: (str(origin.pods),),
         PodRoutes.NONE: (),
     }
-    return str(origin.lan), *pods[PodRoutes.EACH if origin is site else plan.pod_routes]
+    gateway = plan.egress_gateway.of(origin.name) if plan.egress_gateway else None
+    return (
+        str(origin.lan),
+        *pods[PodRoutes.EACH if origin is site else plan.pod_routes],
+        *((str(gateway.route),) if gateway else ()),
+    )
 
 
 def unreachable(plan: Plan, site: Site) -> tuple[IPv4Network, ...]:
@@ -146,10 +153,21 @@ def _pods(plan: Plan) -> Iterator[str]:
 
 
 def _shared(plan: Plan) -> Iterator[str]:
-    """Patterns of what any node may announce: addresses of services, and of egress gateways."""
+    """Patterns of what any node may announce: addresses of services."""
     for network, length in plan.load_balancing.announced:
         yield _every(network, length)
-    yield _every(plan.egress, plan.egress.max_prefixlen)
+
+
+def _egress(plan: Plan) -> Iterator[str]:
+    """The pattern of what routers tell each other of egress gateways, where there are any."""
+    if plan.egress_gateway:
+        yield _every(plan.egress, plan.egress.max_prefixlen)
+
+
+def _own(plan: Plan, node: Node) -> tuple[IPv4Network, ...]:
+    """What this node alone may announce: its pods, and where it is the gateway its address."""
+    gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
+    return node.pod_cidr, *(gateway.route for gateway in gateways if gateway.node == node.name)
 
 
 def _every(network: IPv4Network, length: int) -> str:

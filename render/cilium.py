@@ -10,7 +10,7 @@ from functools import partial
 
 from config.machines import Site
 from config.plan import Plan
-from render import cilium_metrics, services
+from render import cilium_metrics, egress, services
 from render.documents import Document
 from render.kubernetes import ZONE_LABEL
 from render.sealed import Sealed
@@ -50,7 +50,7 @@ _CLEANER_CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN", "SYS_RESOURCE")
 
 
 def helm_values(plan: Plan) -> Document:
-    """The values of the Cilium chart: native routing on Talos, without any NAT.
+    """The values of the Cilium chart: native routing on Talos, without NAT but by egress policies.
 
     `ipv4NativeRoutingCIDR` is not among them: it says what not to masquerade, and nothing is.
     """
@@ -71,7 +71,7 @@ def helm_values(plan: Plan) -> Document:
         # router would be an error instead of being left to the default route.
         "autoDirectNodeRoutes": True,
         "directRoutingSkipUnreachable": True,
-        "enableIPv4Masquerade": False,
+        **egress.values(plan),
         # A node that passes a connection on to a pod elsewhere has the answers come back by itself.
         "loadBalancer": {"mode": "snat"},
         # A service without endpoints is withdrawn; by default, Cilium goes on announcing it where
@@ -150,8 +150,8 @@ def bgp_peer_config(plan: Plan, site: Site) -> Document:
 
 
 def bgp_advertisement(plan: Plan) -> Document:
-    """Each node advertises its PodCIDR, for which a selector is forbidden, and services."""
-    of_services = services.advertisement(plan)
+    """Each node advertises its PodCIDR, for which a selector is forbidden, services, and egress."""
+    others = (services.advertisement(plan), egress.advertisement(plan))
     return {
         "apiVersion": _API_VERSION,
         "kind": "CiliumBGPAdvertisement",
@@ -159,7 +159,7 @@ def bgp_advertisement(plan: Plan) -> Document:
         "spec": {
             "advertisements": [
                 {"advertisementType": "PodCIDR"},
-                *([of_services] if of_services else []),
+                *(entry for entry in others if entry),
             ]
         },
     }

@@ -8,6 +8,9 @@ from render.documents import Document
 #: The label that says which datacentre a node is in (Kubernetes, Well-Known Labels).
 ZONE_LABEL = "topology.kubernetes.io/zone"
 
+#: The label by which the kubelet names its node (Kubernetes, Well-Known Labels).
+HOSTNAME_LABEL = "kubernetes.io/hostname"
+
 
 def node_object(node: Node) -> Document:
     """The v1 Node as the plan wants it.
@@ -18,7 +21,10 @@ def node_object(node: Node) -> Document:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": node.name, "labels": {ZONE_LABEL: node.datacentre}},
+        "metadata": {
+            "name": node.name,
+            "labels": {ZONE_LABEL: node.datacentre, HOSTNAME_LABEL: node.name},
+        },
         "spec": {"podCIDR": str(node.pod_cidr), "podCIDRs": [str(node.pod_cidr)]},
         "status": {"addresses": [{"type": "InternalIP", "address": str(node.lan.address.ip)}]},
     }

@@ -58,6 +58,7 @@ def firewall(plan: Plan, site: Site, router: Router) -> str:
         # Together, since nft takes no set whose members overlap.
         inside=list(collapse_addresses(bird.unreachable(plan, site))),
         of_strangers=BGP_OF_STRANGERS,
+        egress=plan.egress if plan.egress_gateway else None,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from config.images import TalosImage
 from config.machines import Node, Role, Site
 from config.plan import Plan
+from render import egress
 from render.cilium import KUBE_PRISM_PORT
 from render.documents import Document
 from render.kubernetes import ZONE_LABEL
@@ -24,7 +25,7 @@ def machine_patch(plan: Plan, site: Site, node: Node) -> str:
     `auto: stable`; naming the host in `machine.network` as well would be refused.
     """
     return yaml_text(
-        {"machine": _machine(site, node), "cluster": _cluster(plan, site, node)},
+        {"machine": _machine(plan, site, node), "cluster": _cluster(plan, site, node)},
         {"apiVersion": "v1alpha1", "kind": "HostnameConfig", "auto": "off", "hostname": node.name},
     )
 
@@ -39,7 +40,8 @@ def install_patch(image: TalosImage) -> str:
     return yaml_text({"machine": {"install": {"image": reference}}})
 
 
-def _machine(site: Site, node: Node) -> Document:
+def _machine(plan: Plan, site: Site, node: Node) -> Document:
+    gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
     return {
         # Cilium's interface has an address as well: the kubelet must not take that one.
         "kubelet": {"nodeIP": {"validSubnets": [str(site.lan)]}},
@@ -51,7 +53,8 @@ def _machine(site: Site, node: Node) -> Document:
                     "dhcp": False,
                     "addresses": [str(node.lan.address)],
                     "routes": [{"network": "0.0.0.0/0", "gateway": str(node.gateway)}],
-                }
+                },
+                *(egress.interface(item) for item in gateways if item.node == node.name),
             ],
         },
         "install": {"disk": INSTALL_DISK},

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
-from twin import backends, cilium, gobgp, load_balancer, manifest
+from twin import backends, cilium, egress, gobgp, load_balancer, manifest
 from twin.manifest import Manifest, TranslationError
 from twin.place import Place
 from twin.services import Endpoint, Service, services
+from twin.steering import Steering
 
 
 @dataclass(frozen=True)
 class Agent:
     """An agent's view: its node, and the cluster's documents as YAML.
 
-    `labels` are the node's, `node` is its object of the Kubernetes API.
+    `labels` are the node's, `interfaces` the addresses of its interfaces by their names, `node` is
+    its object of the Kubernetes API.
     """
 
     stack: str
     name: str
     labels: Mapping[str, str]
+    interfaces: Mapping[str, Sequence[str]]
     node: str
     helm_values: str
     manifests: tuple[str, ...]
@@ -67,12 +70,26 @@ class Agent:
                 labels=self.labels,
                 address=manifest.internal_address(self._object),
                 pod_cidr=self.pod_cidr,
+                interfaces={
+                    name: [IPv4Address(text) for text in texts]
+                    for name, texts in self.interfaces.items()
+                },
                 services=self.services,
                 ready=ready,
                 announces_without_endpoints=bool(
                     self.values.get("enableNoServiceEndpointsRoutable", True)
                 ),
             ),
+        )
+
+    def steering(self, lan: IPv4Network, others: Sequence[Manifest]) -> Steering:
+        """What it makes of egress policies on a LAN, beside the `others` there, as Node objects."""
+        return Steering(
+            name=self.name,
+            address=manifest.internal_address(self._object),
+            held=frozenset(IPv4Address(a) for held in self.interfaces.values() for a in held),
+            lan=lan,
+            entries=egress.entries(self.values, self._manifests, [self._object, *others]),
         )
 
     def rules(self, ready: AbstractSet[str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import cast
 
@@ -51,6 +51,7 @@ def resources(manifests: Iterable[Manifest]) -> Resources:
 class Local:
     """A node, and what its agent knows of services: which there are, and which pods answer.
 
+    `interfaces` are the addresses of the node's interfaces by their names.
     `announces_without_endpoints` is `enable-no-service-endpoints-routable`.
     """
 
@@ -58,6 +59,7 @@ class Local:
     labels: Mapping[str, str]
     address: IPv4Address
     pod_cidr: IPv4Network
+    interfaces: Mapping[str, Sequence[IPv4Address]] = field(default_factory=dict)
     services: Sequence[Service] = ()
     ready: AbstractSet[str] = frozenset()
     announces_without_endpoints: bool = True
@@ -132,6 +134,9 @@ def _announced(
         match entry.get("advertisementType"):
             case "PodCIDR":
                 found.add(node.pod_cidr)
+            case "Interface":
+                wanted = str(mapping(entry, "interface").get("name"))
+                found |= {IPv4Network(address) for address in node.interfaces.get(wanted, ())}
             case "Service":
                 found |= announced(
                     entry,

@@ -165,5 +165,14 @@ def _postrouting(zones: Sequence[Zone]) -> Iterator[str]:
     yield "    type nat hook postrouting priority srcnat; policy accept;"
     for zone in zones:
         if zone.section.is_on("masq"):
-            yield f"    oifname {zone.interfaces} meta nfproto ipv4 masquerade"
+            yield f"    oifname {zone.interfaces} meta nfproto ipv4{_sources(zone)} masquerade"
     yield "  }"
+
+
+def _sources(zone: Zone) -> str:
+    """Whom a zone masquerades (`masq_src`): of these, and of those with a `!` none."""
+    listed = zone.section.values("masq_src")
+    named = [text for text in listed if not text.startswith("!")]
+    spared = [text[1:] for text in listed if text.startswith("!")]
+    match = f" ip saddr {{ {', '.join(named)} }}" if named else ""
+    return match + (f" ip saddr != {{ {', '.join(spared)} }}" if spared else "")

@@ -10,7 +10,15 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from twin import iproute, namespaces
-from twin.network import Neighbor, Network, Observed, commands, observe, obsolete_addresses
+from twin.network import (
+    Neighbor,
+    Network,
+    Observed,
+    commands,
+    observe,
+    obsolete_addresses,
+    obsolete_bridges,
+)
 from twin.place import Place
 from twin.segment import plug_command, port
 
@@ -76,7 +84,14 @@ def apply_network(
 
     `first` are commands to be run before, in the same process.
     """
-    obsolete = obsolete_addresses(observed, previous, desired) if previous else []
+    obsolete = (
+        [
+            *obsolete_addresses(observed, previous, desired),
+            *obsolete_bridges(observed, previous, desired),
+        ]
+        if previous
+        else []
+    )
     iproute.batch(place.namespace, [*first, *commands(observed, desired), *obsolete])
     if obsolete:
         iproute.batch(place.namespace, commands(observe(place.namespace), desired))

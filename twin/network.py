@@ -144,6 +144,12 @@ def obsolete_addresses(observed: Observed, previous: Network, desired: Network) 
     ]
 
 
+def obsolete_bridges(observed: Observed, previous: Network, desired: Network) -> list[str]:
+    """The commands that remove the bridges which only the previous network had."""
+    names = {bridge.name for bridge in previous.bridges} - {b.name for b in desired.bridges}
+    return [f"link del {name}" for name in sorted(names & observed.devices)]
+
+
 def _changing_bridges(observed: Observed, desired: Network) -> frozenset[str]:
     """Bridges that get a port. Their MAC may change, and the kernel then drops their neighbors."""
     return frozenset(bridge.name for bridge in desired.bridges - observed.network.bridges)

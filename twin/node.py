@@ -16,6 +16,7 @@ from twin import (
     manifest,
     masquerade,
     pods,
+    steering,
     talos,
 )
 from twin.agent import Agent
@@ -32,9 +33,10 @@ from twin.machine import (
     static_neighbors,
 )
 from twin.manifest import Manifest, TranslationError
-from twin.network import Address, Neighbor, Network, Route, observe
+from twin.network import Address, Bridge, Neighbor, Network, Route, observe
 from twin.place import Place
 from twin.pods import Pod
+from twin.steering import Steering
 
 _SYSCTLS = {
     "net.ipv4.ip_forward": "1",
@@ -85,6 +87,12 @@ class Node:
         self._build_network(owner, previous, is_new=is_new)
         apply_sysctls(self.place, _SYSCTLS)
         masquerade.apply(self.place, self._values, self.pod_cidr, is_new=is_new)
+        steering.apply(
+            self.place,
+            self._steering,
+            previous._steering if previous else None,
+            is_new=is_new,
+        )
         backends.keep_running(self.place.stack, self.agent.own_endpoints)
         ready = self.agent.ready()
         # Rules come before routes: what the routes draw would be lost.
@@ -105,6 +113,7 @@ class Node:
             in_pod = drift_of_network(observe(pod.place.namespace), pod.network(), 1)
             found += [f"{pod.place.machine}: {deviation}" for deviation in in_pod]
         found += [f"sysctl {name}" for name in differing_sysctls(self.place, _SYSCTLS)]
+        found += steering.drift(self.place, self._steering)
         found += agentd.drift(self.agent)
         speaker = self.agent.speaker(self.agent.ready())
         if speaker is None:
@@ -133,9 +142,12 @@ class Node:
         machine, own = self._machine, self.pods()
         card = device_name(0)
         return Network(
-            up=frozenset({"lo", card, *(pod.node_device for pod in own)}),
+            up=frozenset({"lo", card, *machine.dummies, *(pod.node_device for pod in own)}),
+            # A bridge without ports is as good: not every kernel has the module for dummies.
+            bridges=frozenset(Bridge(name, frozenset()) for name in machine.dummies),
             addresses=frozenset(
                 [
+                    *(Address(name, one) for name, held in machine.dummies.items() for one in held),
                     *(Address(card, address) for address in machine.addresses),
                     *(Address(pod.node_device, IPv4Interface(pod.gateway)) for pod in own),
                 ]
@@ -159,6 +171,10 @@ class Node:
             stack=self.place.stack,
             name=self.place.machine,
             labels=self._machine.labels,
+            interfaces={
+                name: [str(address.ip) for address in addresses]
+                for name, addresses in self._machine.dummies.items()
+            },
             node=self.node,
             helm_values=self.helm_values,
             manifests=self.manifests,
@@ -184,12 +200,19 @@ class Node:
         """`autoDirectNodeRoutes`: to the pods of nodes on the same LAN without the router."""
         if not self._values.get("autoDirectNodeRoutes"):
             return []
-        others = [manifest.document(text) for text in self.others]
         return [
             Route(manifest.pod_cidr(other), gateway=manifest.internal_address(other))
-            for other in others
+            for other in self._others
             if manifest.internal_address(other) in lan
         ]
+
+    @cached_property
+    def _steering(self) -> Steering:
+        return self.agent.steering(self._machine.addresses[0].network, self._others)
+
+    @property
+    def _others(self) -> list[Manifest]:
+        return [manifest.document(text) for text in self.others]
 
     @cached_property
     def _machine(self) -> talos.Machine:

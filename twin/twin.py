@@ -128,14 +128,18 @@ class Twin(pulumi.ComponentResource):
 
 
 def wan_routes(plan: Plan) -> dict[IPv4Network, IPv4Address]:
-    """The host's ways to services' addresses, by the first router; none where it may not come in.
+    """The host's ways to egress addresses, and to services' addresses where it may come in.
 
-    It may where it is among `management`, to which routers are open on the WAN.
+    It may where it is among `management`, to which routers are open on the WAN. The way is by a
+    datacentre's first router: to a gateway's own, to services by any.
     """
-    if not any(plan.wan_gateway.ip in network for network in plan.management):
-        return {}
-    gateway = plan.routers[0].wan.address.ip
-    return {network: gateway for network, _ in plan.load_balancing.announced}
+    first = {router.datacentre: router.wan.address.ip for router in reversed(plan.routers)}
+    egress = plan.egress_gateway.gateways if plan.egress_gateway else ()
+    routes = {gateway.route: first[gateway.datacentre] for gateway in egress}
+    if any(plan.wan_gateway.ip in network for network in plan.management):
+        gateway = plan.routers[0].wan.address.ip
+        routes |= {network: gateway for network, _ in plan.load_balancing.announced}
+    return routes
 
 
 def _documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
@@ -147,7 +151,8 @@ def _documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
     documents = {}
     for site in plan.sites:
         if of_site := rendered.sites.get(site.name):
-            own = (of_site.cluster_config, of_site.peer_config)
+            policies = (of_site.egress_policy,) if of_site.egress_policy else ()
+            own = (of_site.cluster_config, of_site.peer_config, *policies, *of_site.egress_pods)
             documents[site.name] = Documents(
                 helm_values=helm_values,
                 manifests=[*(yaml_text(manifest) for manifest in own), *shared],

@@ -156,6 +156,9 @@ def _owner(plan: Plan, prefix: IPv4Network) -> str:
     for node in plan.nodes:
         if prefix == node.pod_cidr:
             return f"the pods of {node.name}"
+    for gateway in plan.egress_gateway.gateways if plan.egress_gateway else ():
+        if prefix == gateway.route:
+            return f"the egress address of {gateway.node}"
     for site in plan.sites:
         if prefix.subnet_of(site.pods):
             return f"among the pods of {site.name}"

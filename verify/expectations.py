@@ -8,8 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from config.machines import Node, Router, Site
 from config.plan import Plan
 from config.pods import pod_address, pod_gateway
-from config.routes import announced
-from config.services import announcements
+from config.routes import announced, shared
 from config.sessions import SessionKind
 from render import interfaces
 from render.bird import unreachable
@@ -45,7 +44,7 @@ def router(plan: Plan, site: Site, machine: Router) -> Expected:
         if other is not site:
             ways = _by(*(nic.address.ip for far in other.routers for nic in far.peerings))
             routes |= {str(network): ways for network in announced(plan, other)}
-    routes |= _services(plan, site, machine)
+    routes |= _shared(plan, site, machine)
     sessions = _sessions(plan, machine.name)
     return Expected(machine.name, Kind.ROUTER, routes, sessions, _bfd(plan, machine))
 
@@ -89,19 +88,19 @@ def pod_addresses(plan: Plan, machine: Node) -> list[IPv4Address]:
 
 
 def host(plan: Plan) -> Expected:
-    """The WAN's host: the WAN, and the addresses of services where it may ask for them."""
+    """The WAN's host: the WAN, egress addresses, and services where it may ask for them."""
     routes = {str(plan.wan): _by(_NODE_CARD)}
-    routes |= {str(network): _by(way) for network, way in wan_routes(plan).items()}
+    routes |= {destination(network): _by(way) for network, way in wan_routes(plan).items()}
     return Expected(WAN_HOST, Kind.HOST, routes)
 
 
-def _services(plan: Plan, site: Site, machine: Router) -> dict[str, frozenset[str]]:
-    """The services' addresses: by the own nodes that announce them, else by routers whose do.
+def _shared(plan: Plan, site: Site, machine: Router) -> dict[str, frozenset[str]]:
+    """Services and egress addresses: by the own nodes that announce them, else by routers whose do.
 
     Those are the routers of the own AS, whose paths are shorter, and others only without them.
     """
     routes: dict[str, frozenset[str]] = {}
-    for prefix, names in announcements(plan.load_balancing, plan.sites).items():
+    for prefix, names in shared(plan).items():
         of = {other.name: [n for n in other.nodes if n.name in names] for other in plan.sites}
         far = [router for router in plan.routers if of[router.datacentre]]
         same_as = [router for router in far if router.asn == machine.asn]

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from config.machines import Node, Site
 from config.plan import Plan
 from config.schema import PodRoutes
 from twin import namespaces
@@ -33,13 +34,17 @@ _RECEIVE_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod, and the addresses that the WAN may see it by: those of its datacentre's routers."""
+    """A pod, and the addresses that the WAN may see it by.
+
+    Those are its datacentre's routers', or its gateway's where an egress policy selects it.
+    """
 
     name: str
     node: str
     datacentre: str
     address: str
     seen_outside_as: frozenset[str]
+    way_out: str = "router"
 
 
 @dataclass(slots=True)
@@ -53,17 +58,23 @@ class Reached:
 def pods(plan: Plan) -> list[Pod]:
     """Every pod of the plan."""
     return [
-        Pod(
-            name=pod_name(node, number),
-            node=node.name,
-            datacentre=site.name,
-            address=str(address),
-            seen_outside_as=frozenset(str(router.wan.address.ip) for router in site.routers),
-        )
+        _pod(plan, site, node, number, str(address))
         for site in plan.sites
         for node in site.nodes
         for number, address in enumerate(pod_addresses(plan, node), start=1)
     ]
+
+
+def _pod(plan: Plan, site: Site, node: Node, number: int, address: str) -> Pod:
+    """The last pod of each node is the one that egress policies select."""
+    name, gateway = pod_name(node, number), None
+    if plan.egress_gateway and number == plan.pods_per_node:
+        gateway = plan.egress_gateway.of(site.name)
+    if gateway:
+        by_gateway = frozenset({str(gateway.address)})
+        return Pod(name, node.name, site.name, address, by_gateway, "egress gateway")
+    by_router = frozenset(str(router.wan.address.ip) for router in site.routers)
+    return Pod(name, node.name, site.name, address, by_router)
 
 
 def pairs(plan: Plan) -> Iterator[tuple[Pod, Pod]]:
@@ -141,7 +152,7 @@ def _outwards(sender: Pod, reached: Reached) -> Iterator[Finding]:
         why = reached.errors.get(pair, "nothing arrived")
         yield Finding(sender.node, Check.WAN, f"{sender.name} cannot reach the WAN: {why}")
     elif source not in sender.seen_outside_as:
-        message = f"the WAN sees {sender.name} as {source}, not as its router {wanted}"
+        message = f"the WAN sees {sender.name} as {source}, not as its {sender.way_out} {wanted}"
         yield Finding(sender.node, Check.WAN, message)
 
 

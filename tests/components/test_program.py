@@ -206,6 +206,29 @@ def test_pools_are_made_whether_or_not_there_is_a_demo() -> None:
     }
 
 
+@functools.cache
+def with_egress() -> StrictMonitor:
+    config = written("dev")
+    egress = {"gateways": {"dc1": {"node": "dc1-controlplane1"}}}
+    config["underlay:fabric"] = {**config.get("underlay:fabric", {}), "egress_gateway": egress}
+    return run(program.main, as_config(config))
+
+
+def test_each_datacentre_has_its_egress_policy_and_its_gateway_the_address() -> None:
+    monitor = with_egress()
+    assert monitor.problems == []
+    addresses = {"dc1": "10.113.0.1", "dc2": "10.113.0.2"}
+    assert monitor.outputs["egress_addresses"] == addresses
+    registered = monitor.registered.values()
+    policies = [r for r in registered if r.type.endswith(":CiliumEgressGatewayPolicy")]
+    assert {
+        r.inputs["metadata"]["name"]: r.inputs["spec"]["egressGateway"]["egressIP"]
+        for r in policies
+    } == addresses
+    chart = next(r for r in registered if r.name == "fabric-cilium-chart")
+    assert chart.inputs["values"]["egressGateway"] == {"enabled": True}
+
+
 def test_all_cards_have_the_plans_macs_in_the_order_lan_wan_peering() -> None:
     registered = declared("dev").registered.values()
     (router,) = (r for r in registered if r.name == "fabric-dc2-router1-domain")

@@ -80,6 +80,12 @@ def test_talos_takes_a_minimal_patch_for_either_role(role: str) -> None:
         pytest.param("zone: ams", "zone: a b", "label", id="no label's value"),
         pytest.param(
             "machine:",
+            "machine:\n  network: {interfaces: [{interface: egress, dummi: true}]}",
+            "dummi",
+            id="one of an interface",
+        ),
+        pytest.param(
+            "machine:",
             "machine:\n  network: {interfaces: [{interface: eth0, cidr: 10.1.1.2/24}]}",
             "deprecated",
             id="a deprecated key",
@@ -148,6 +154,17 @@ def test_cilium_takes_a_valid_resource_of_each_kind() -> None:
         ),
         pytest.param(POOL, '"No"', "No", "allowFirstLastIPs", id="an unquoted No"),
         pytest.param(EGRESS, "selectors:", "selector:", "spec.selectors: Required", id="required"),
+        pytest.param(
+            EGRESS, "egressIP: 10.113.0.1", "egressIP: 10.113.0", "egressIP", id="no address out"
+        ),
+        pytest.param(EGRESS, "0.0.0.0/0", "everywhere", "destinationCIDRs[0]", id="no range out"),
+        pytest.param(
+            EGRESS,
+            "nodeSelector: {}, ",
+            "",
+            "spec.egressGateway.nodeSelector: Required",
+            id="a way out by nobody",
+        ),
         pytest.param(PEER_CONFIG, "v2", "v2alpha1", "v2alpha1 is deprecated", id="deprecated"),
         pytest.param(PEER_CONFIG, "PeerConfig", "PeeringPolicy", "has no", id="a removed kind"),
         pytest.param(SECRET, "stringData", "stringdata", "stringdata", id="in a Secret"),

@@ -49,6 +49,11 @@ def aggregated_services() -> Plan:
     return make_plan(load({"load_balancing": {"aggregation_length": 28, "demo": True}}))
 
 
+def egress_gateways() -> Plan:
+    gateways = {"dc1": {"node": "dc1-controlplane1", "address": "10.113.9.9"}}
+    return make_plan(load({"egress_gateway": {"gateways": gateways}}))
+
+
 plans = pytest.mark.parametrize(
     "plan_of",
     [
@@ -57,6 +62,7 @@ plans = pytest.mark.parametrize(
         as_for_each_datacentre,
         services_of_every_kind,
         aggregated_services,
+        egress_gateways,
     ],
 )
 
@@ -90,6 +96,10 @@ def manifests(artifacts: Artifacts) -> dict[str, str]:
     for site in artifacts.sites.values():
         documents[f"{site.name} cluster config"] = site.cluster_config
         documents[f"{site.name} peer config"] = site.peer_config
+        if site.egress_policy is not None:
+            documents[f"{site.name} egress policy"] = site.egress_policy
+        for number, pod in enumerate(site.egress_pods):
+            documents[f"{site.name} egress pod {number}"] = pod
         if site.secret is not None:
             documents[f"{site.name} secret"] = opened(site.secret)
     for name, node in artifacts.nodes.items():

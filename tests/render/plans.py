@@ -89,6 +89,21 @@ def services_and_summaries() -> Plan:
     )
 
 
+@functools.cache
+def egress_gateways() -> Plan:
+    """A gateway that is named and one that is chosen; no services are announced."""
+    return planned(
+        {
+            "datacentres": [{"nodes": 3, "routers": 2}, {"lan": "192.168.7.0/24"}],
+            "load_balancing": {"announce": []},
+            "egress_gateway": {
+                "destinations": ["0.0.0.0/0", "198.51.100.0/24"],
+                "gateways": {"dc1": {"node": "dc1-worker2", "address": "10.113.7.7"}},
+            },
+        }
+    )
+
+
 PLANS = {
     plan.__name__: plan
     for plan in (
@@ -97,6 +112,7 @@ PLANS = {
         own_as_for_each,
         two_peerings,
         services_and_summaries,
+        egress_gateways,
     )
 }
 
@@ -122,6 +138,8 @@ def texts(artifacts: Artifacts) -> dict[str, str]:
         found[f"{name}/peer_config.yaml"] = yaml_text(site.peer_config)
         if site.secret is not None:
             found[f"{name}/secret.yaml"] = yaml_text(opened(site.secret))
+        if site.egress_policy is not None:
+            found[f"{name}/egress.yaml"] = yaml_text(site.egress_policy, *site.egress_pods)
     return found
 
 
@@ -137,6 +155,11 @@ passwords = st.text(
     min_size=1,
     max_size=80,
 )
+
+
+def _named(first: str) -> dict[str, dict[str, str]]:
+    """The gateway of a first datacentre, whose only node may be a control plane."""
+    return {first: {"node": f"{first}-controlplane1"}}
 
 
 @st.composite
@@ -168,4 +191,6 @@ def plans(draw: st.DrawFn) -> Plan:
             "aggregation_length": draw(st.sampled_from([None, 16, 24, 31])),
         },
     }
+    if draw(st.booleans()):
+        fabric["egress_gateway"] = {"gateways": _named(names[0])}
     return planned(fabric, secrets)

@@ -16,7 +16,7 @@ ARTIFACTS = {
     f"{plan}/{path}": (plan, path)
     for plan in PLANS
     for path in texts_of(PLANS[plan]())
-    if plan in WHOLE or path.startswith(NEW) or path.endswith("/etc/bird.conf")
+    if plan in WHOLE or path.startswith(NEW) or path.endswith(("/etc/bird.conf", "/egress.yaml"))
 }
 
 

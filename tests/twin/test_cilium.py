@@ -73,6 +73,17 @@ def neighbor(*manifests: Manifest) -> Neighbor:
     return found
 
 
+def test_a_node_announces_the_addresses_of_an_interface_that_it_has() -> None:
+    entry = {"advertisementType": "Interface", "interface": {"name": "egress"}}
+    asked = {**advertisement(), "spec": {"advertisements": [entry]}}
+    found = resources((cluster_config(), peer_config(), asked))
+    held = {"egress": [IPv4Address("10.113.0.1")], "other": [IPv4Address("10.113.0.2")]}
+    for interfaces, announced in ((held, (IPv4Network("10.113.0.1/32"),)), ({}, ())):
+        said = speaker(found, Local("n1", LABELS, ADDRESS, POD_CIDR, interfaces))
+        assert said is not None
+        assert said.prefixes == announced
+
+
 def test_a_node_dials_its_peers_and_announces_its_pod_cidr() -> None:
     assert spoken(cluster_config(localPort=1179), peer_config(), advertisement()) == Speaker(
         asn=65001,

@@ -62,6 +62,22 @@ def test_a_zone_that_does_not_masquerade_keeps_every_source() -> None:
     assert not any("masquerade" in line for line in lines(DEFAULTS + kept))
 
 
+@pytest.mark.parametrize(
+    ("sources", "match"),
+    [
+        (["!10.113.0.0/16"], "ip saddr != { 10.113.0.0/16 }"),
+        (["10.0.0.0/8", "10.9.0.1"], "ip saddr { 10.0.0.0/8, 10.9.0.1 }"),
+        (["!10.1.0.1", "10.1.0.0/24"], "ip saddr { 10.1.0.0/24 } ip saddr != { 10.1.0.1 }"),
+    ],
+)
+def test_a_zone_masquerades_whom_it_names_and_spares_whom_it_names_so(
+    sources: list[str], match: str
+) -> None:
+    named = "".join(f"    list masq_src '{source}'\n" for source in sources)
+    masquerading = [line for line in lines(DEFAULTS + ZONES + named) if "masquerade" in line]
+    assert masquerading == [f'oifname {{ "eth1" }} meta nfproto ipv4 {match} masquerade']
+
+
 INVALID = 'oifname { "eth1" } ct state invalid drop'
 
 

@@ -36,7 +36,8 @@ def described(plan: Plan, stack: str, pods: int = 1) -> Node:
     of_site = rendered.sites[site.name]
     services = [d for of in rendered.demo for d in (of.service, of.endpoint_slice)]
     shared = (*rendered.advertisements, *rendered.pools, *services)
-    manifests = (of_site.cluster_config, of_site.peer_config, *shared)
+    policies = (of_site.egress_policy,) if of_site.egress_policy else ()
+    own = (of_site.cluster_config, of_site.peer_config, *policies, *of_site.egress_pods)
     lan = Place(stack, site.lan_network).namespace
     return Node(
         place=Place(stack, planned.name),
@@ -49,7 +50,7 @@ def described(plan: Plan, stack: str, pods: int = 1) -> Node:
             for other in site.nodes
             if other is not planned
         ),
-        manifests=tuple(map(yaml_text, manifests)),
+        manifests=tuple(map(yaml_text, (*own, *shared))),
         pods_per_node=pods,
     )
 
@@ -277,9 +278,39 @@ def test_where_cilium_masquerades_pods_hide_behind_the_node(node: Node) -> None:
     hiding = with_values(node, enableIPv4Masquerade=True, ipv4NativeRoutingCIDR="10.128.0.0/9")
     hiding.build("me", node)
     listed = run_nft(node.place, ["list", "ruleset"])
-    assert "ip saddr 10.129.21.0/24 ip daddr != 10.128.0.0/9 masquerade" in listed
+    kept, hidden = "ip daddr 10.128.0.0/9 accept", "ip saddr 10.129.21.0/24 masquerade"
+    assert listed.index(kept) < listed.index(hidden)
     node.build("me", hiding)
     assert "masquerade" not in run_nft(node.place, ["list", "ruleset"])
+
+
+def hiding_but_for(node: Node, *ranges: str) -> Node:
+    agent = {"enabled": True, "config": {"nonMasqueradeCIDRs": list(ranges)}}
+    return with_values(node, enableIPv4Masquerade=True, bpf={"masquerade": True}, ipMasqAgent=agent)
+
+
+@pytest.mark.twin
+@booted
+def test_where_ip_masq_agent_spares_ranges_pods_go_there_as_themselves(node: Node) -> None:
+    hiding_but_for(node, "0.0.0.0/0").build("me", node)
+    listed = run_nft(node.place, ["list", "table", "ip", "cilium"])
+    assert listed.index("ip daddr 0.0.0.0/0 accept") < listed.index("masquerade")
+
+
+@pytest.mark.twin
+@booted
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"bpf": {}}, "ipMasqAgent.enabled needs bpf.masquerade"),
+        ({"ipMasqAgent": {"enabled": True}}, "without nonMasqueradeCIDRs is not in the twin"),
+    ],
+)
+def test_an_ip_masq_agent_that_cannot_be_is_refused(
+    node: Node, values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TranslationError, match=said):
+        with_values(hiding_but_for(node, "0.0.0.0/0"), **values).build("me", node)
 
 
 @pytest.mark.twin

@@ -100,6 +100,24 @@ def test_a_node_goes_by_the_one_gateway_however_many_routers_share_it() -> None:
     assert table(SHARED, "dc2-worker1")["default"] == "10.1.2.1"
 
 
+EGRESS = make_plan(load({"datacentres": [{"routers": 2}, {}], "egress_gateway": {}}))
+
+
+def test_egress_addresses_are_reached_by_their_gateways_nodes_or_by_their_routers() -> None:
+    for router in ("dc1-router1", "dc1-router2"):
+        assert table(EGRESS, router)["10.113.0.1"] == "10.1.1.21"
+        assert table(EGRESS, router)["10.113.0.2"] == "172.30.0.3"
+    assert table(EGRESS, "dc2-router1")["10.113.0.1"] == "172.30.0.1+172.30.0.2"
+
+
+def test_the_wans_host_answers_egress_addresses_by_the_first_router_of_their_datacentre() -> None:
+    assert table(EGRESS, "internet") == {
+        "172.31.0.0/22": "eth0",
+        "10.113.0.1": "172.31.0.10",
+        "10.113.0.2": "172.31.0.12",
+    }
+
+
 def test_sessions_are_those_of_the_plan_at_both_ends() -> None:
     found = expectations(SHARED)
     assert found["dc1-router1"].sessions == {

@@ -77,6 +77,18 @@ def test_a_pod_that_the_wan_sees_as_other_than_one_of_its_routers_is_found(sourc
     ]
 
 
+def test_a_pod_that_leaves_by_a_gateway_must_be_seen_by_the_gateways_address() -> None:
+    plan = make_plan(load({"datacentres": [{"nodes": 2}], "egress_gateway": {}}))
+    selected = [pod for pod in pods(plan) if pod.seen_outside_as == {"10.113.0.1"}]
+    assert [pod.name for pod in selected] == ["dc1-controlplane1-pod2", "dc1-worker1-pod2"]
+    reached = Reached({(pod.name, "internet"): "172.31.0.10" for pod in pods(plan)}, {})
+    said = [f.message for f in findings(plan, reached) if f.check is Check.WAN]
+    assert said == [
+        f"the WAN sees {pod.name} as 172.31.0.10, not as its egress gateway 10.113.0.1"
+        for pod in selected
+    ]
+
+
 def test_where_nothing_was_reached_every_pair_is_found() -> None:
     nothing = list(findings(PLAN, Reached()))
     assert [finding.check for finding in nothing].count(Check.PODS) == 2

@@ -1,0 +1,153 @@
+"""What a node's kernel is told of egress gateways: marks, routes by marks, and new sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from twin import conntrack, iproute
+from twin.egress import Entry
+from twin.machine import run_nft
+from twin.manifest import TranslationError
+from twin.place import Place
+
+TABLE = "ip egress"
+_NONE = f"table {TABLE}\ndelete table {TABLE}\n"
+
+#: The first mark, which is also the number of the routing table that it leads to.
+_FIRST_MARK = 100
+_LAST_MARK = 199
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """A node's part: its own pods' packets to gateways, and as a gateway everybody's to the world.
+
+    `name` and `address` are the node's; `held` are the addresses that its interfaces have.
+    """
+
+    name: str
+    address: IPv4Address
+    held: AbstractSet[IPv4Address]
+    lan: IPv4Network
+    entries: tuple[Entry, ...]
+
+    @property
+    def gateways(self) -> tuple[IPv4Address, ...]:
+        """The other nodes that its pods leave by. Raises `TranslationError` for one elsewhere."""
+        found = {e.gateway for e in self._of_own_pods() if not e.excluded and e.gateway}
+        for gateway in sorted(found):
+            if gateway not in self.lan:
+                raise TranslationError(
+                    f"the egress gateway {gateway} is not in {self.lan}, and the twin has no tunnel"
+                )
+        return tuple(sorted(found - {self.address}))
+
+    def rules(self) -> str:
+        """The nftables script; without entries that concern the node, no rules."""
+        marks, sources = list(self._marks()), list(self._sources())
+        if not marks:
+            return _NONE
+        lines = [
+            f"table {TABLE} {{",
+            "chain steer {",
+            "type filter hook prerouting priority mangle",
+            # An answer to who asked from outside goes back as it came.
+            "ct direction reply accept",
+            *marks,
+            "}",
+            "chain leave {",
+            # Before the translations of services and of masquerading.
+            "type nat hook postrouting priority srcnat - 1",
+            *sources,
+            "}",
+            "}",
+        ]
+        return _NONE + "\n".join(lines) + "\n"
+
+    def takes_back(self, previous: Steering) -> bool:
+        """Whether a packet may now go another way than with the previous rules."""
+        return bool({*previous._marks(), *previous._sources()} - {*self._marks(), *self._sources()})
+
+    def _of_own_pods(self) -> Iterator[Entry]:
+        return (entry for entry in self.entries if entry.pod.node == self.name)
+
+    def _marks(self) -> Iterator[str]:
+        mark = {gateway: number for number, gateway in _numbered(self.gateways)}
+        for entry in self.entries:
+            match = f"ip saddr {entry.pod.address} ip daddr {entry.destination}"
+            if entry.excluded or (entry.gateway == self.address and entry.address in self.held):
+                verdict = "accept"
+            elif entry.gateway in mark and entry.pod.node == self.name:
+                verdict = f"meta mark set {mark[entry.gateway]} accept"
+            else:
+                # Nobody is the gateway, or it lacks the address: nothing leaves by another way.
+                verdict = "drop"
+            if entry.pod.node == self.name or entry.gateway == self.address:
+                yield f"{match} {verdict}"
+
+    def _sources(self) -> Iterator[str]:
+        for entry in self.entries:
+            if entry.gateway == self.address:
+                match = f"ip saddr {entry.pod.address} ip daddr {entry.destination}"
+                yield f"{match} {'accept' if entry.excluded else f'snat to {entry.address}'}"
+
+
+def apply(node: Place, steering: Steering, previous: Steering | None, *, is_new: bool) -> None:
+    """Make the node's kernel do so. A new node has nothing that could be in the way.
+
+    Cilium judges packet by packet, the kernel only the first of a connection. So where a rule is
+    taken back, connections begin anew; those that were translated are lost with Cilium as well.
+    """
+    is_bare = is_new or (previous is not None and not previous.entries)
+    if is_bare and not steering.entries:
+        return
+    run_nft(node, ["-f", "-"], steering.rules())
+    iproute.batch(node.namespace, _commands(node, steering))
+    if previous is not None and steering.takes_back(previous):
+        conntrack.forget(node.namespace)
+
+
+def drift(node: Place, steering: Steering) -> list[str]:
+    """What is not so. Without entries there is nothing to look for."""
+    if not steering.entries:
+        return []
+    found = [f"needs: {command}" for command in _commands(node, steering)]
+    has_rules = TABLE in run_nft(node, ["list", "tables"])
+    if has_rules != (steering.rules() != _NONE):
+        found.append("the rules of egress gateways changed")
+    return found
+
+
+def _commands(node: Place, steering: Steering) -> list[str]:
+    """What `ip` must do: for each gateway, a table with one route and a rule that leads there.
+
+    The route is not `proto static`, which is what a machine's own network is told by.
+    """
+    wanted = {number: str(gateway) for number, gateway in _numbered(steering.gateways)}
+    rules, routes = iproute.query(node.namespace, ["rule show", "route show table all"])
+    ruled = {int(str(rule["table"])) for rule in rules if _is_ours(rule)}
+    routed = {
+        int(str(route["table"])): str(route.get("gateway")) for route in routes if _is_ours(route)
+    }
+    return [
+        *(f"rule del fwmark {number} table {number}" for number in sorted(ruled - wanted.keys())),
+        *(f"route flush table {number}" for number in sorted(routed.keys() - wanted.keys())),
+        *(
+            f"route replace default via {gateway} table {number}"
+            for number, gateway in wanted.items()
+            if routed.get(number) != gateway
+        ),
+        *(f"rule add fwmark {number} table {number}" for number in sorted(wanted.keys() - ruled)),
+    ]
+
+
+def _numbered(gateways: Sequence[IPv4Address]) -> Iterator[tuple[int, IPv4Address]]:
+    return enumerate(gateways, start=_FIRST_MARK)
+
+
+def _is_ours(item: dict[str, object]) -> bool:
+    table = str(item.get("table", ""))
+    return table.isdigit() and _FIRST_MARK <= int(table) <= _LAST_MARK
