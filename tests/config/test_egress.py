@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.egress_gateways import Egress, Gateway
@@ -75,6 +75,7 @@ def test_each_node_of_the_twin_has_a_pod_for_it() -> None:
     assert planned(twin={"pods_per_node": 4}).pods_per_node == 5
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 4), st.integers(0, 3), st.integers(2, 9))
 def test_what_is_added_moves_no_gateway(datacentres: int, more: int, nodes: int) -> None:
     first = decided(datacentres=[{"nodes": 2}] * datacentres).gateways
@@ -200,8 +201,8 @@ def test_a_cilium_that_announces_no_interfaces_is_refused(version: str, is_refus
 
 
 def test_without_a_cluster_there_are_no_gateways() -> None:
-    settings = load({"egress_gateway": {}}, substrate="libvirt", libvirt={"cluster": False})
-    egress = make_plan(settings).egress_gateway
+    loaded = load({"egress_gateway": {}}, substrate="libvirt", libvirt={"cluster": False})
+    egress = make_plan(loaded).egress_gateway
     assert egress is not None
     assert egress.gateways == ()
 

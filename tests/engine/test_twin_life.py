@@ -54,6 +54,7 @@ def test_the_outputs_are_those_that_downstream_programs_use(stack: Stack) -> Non
             "dc2-worker2": "10.130.22.0/24",
         },
         "vips": {},
+        "egress_addresses": {},
         "scrape": {"underlay-routers": [], "cilium-agent": [], "hubble": []},
         "fabric": stack.outputs()["fabric"],
         "readme": stack.outputs()["readme"],
