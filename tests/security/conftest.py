@@ -13,7 +13,10 @@ from tests.security.standing import Standing
 from twin import preflight
 from twin.place import release_stack
 
-FABRIC = {"datacentres": [{"nodes": 2}, {"nodes": 1}]}
+FABRIC = {
+    "datacentres": [{"nodes": 2}, {"nodes": 1}],
+    "egress_gateway": {"gateways": {"dc1": {"node": "dc1-controlplane1"}}},
+}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from twin.node import Node
 from twin.place import Place
 from twin.router import Router, control_socket
 from twin.segment import Segment
-from twin.twin import WAN_HOST
+from twin.twin import WAN_HOST, wan_routes
 from verify.twin_stack import TwinStack
 from verify.waiting import wait
 
@@ -48,7 +48,8 @@ class Standing:
         self._machines: dict[str, Router | Node] = {}
         self._build()
         host_nic = (Nic(Place(stack, "wan").namespace, "02:40:00:00:00:00", {}),)
-        Host(Place(stack, WAN_HOST), host_nic, self.plan.wan_gateway).build(_OWNER)
+        place, routes = Place(stack, WAN_HOST), wan_routes(self.plan)
+        Host(place, host_nic, self.plan.wan_gateway, routes).build(_OWNER)
         self.converge()
 
     def mend(self) -> None:
@@ -105,6 +106,9 @@ class Standing:
         artifacts = self._artifacts
         of_site = artifacts.sites[site.name]
         manifests = [of_site.cluster_config, of_site.peer_config, *artifacts.advertisements]
+        manifests += of_site.egress_pods
+        if of_site.egress_policy is not None:
+            manifests.append(of_site.egress_policy)
         if of_site.secret is not None:
             manifests.append(opened(of_site.secret))
         others = (artifacts.nodes[item.name].node for item in site.nodes if item is not node)

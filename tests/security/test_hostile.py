@@ -95,6 +95,19 @@ def test_a_node_that_announces_what_is_not_its_own_is_refused_and_named(fabric: 
 
 
 @pytest.mark.usefixtures("undisturbed")
+def test_egress_addresses_are_their_gateways_and_nobody_elses(fabric: Standing) -> None:
+    for address in ("10.113.0.1/32", "10.113.0.9/32"):
+        fabric.announce(HOSTILE, address, "nexthop", "10.1.1.21")
+    begin = f"{ROUTER}: {HOSTILE} (10.1.1.21) announces"
+    said = {
+        f"{begin} 10.113.0.1/32, the egress address of dc1-controlplane1: refused",
+        f"{begin} 10.113.0.9/32, which nobody may announce: refused",
+    }
+    eventually("both lies are named", lambda: set(findings(fabric)) == said)
+    assert amiss(fabric) == []
+
+
+@pytest.mark.usefixtures("undisturbed")
 def test_a_node_that_speaks_for_another_next_hop_is_refused_and_named(fabric: Standing) -> None:
     fabric.announce(HOSTILE, "10.112.0.8/32", "nexthop", "10.1.1.11")
     eventually("the lie is named", lambda: findings(fabric))
