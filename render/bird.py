@@ -68,7 +68,7 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
         node_sessions=f"{_PREFIXES[SessionKind.NODE]}*",
         graceful_restart_wait=min(plan.timers.graceful_restart_time, LONGEST_GRACEFUL_RESTART_WAIT),
         session_name=session_name,
-        password_name=_password_name,
+        password_name=password_name,
         has_passwords=any(item.password for item in sessions),
         passwords_file=PASSWORDS.rpartition("/")[2],
     )
@@ -83,7 +83,7 @@ def secret_files(plan: Plan, router: Router) -> Mapping[str, Sealed[str]]:
 
 def bird_passwords(names: Sequence[str], passwords: Mapping[str, str]) -> str:
     """The text of `/etc/bird-passwords.conf`: the passwords of these names."""
-    return "".join(f'define {_password_name(name)} = "{passwords[name]}";\n' for name in names)
+    return "".join(f'define {password_name(name)} = "{passwords[name]}";\n' for name in names)
 
 
 def session_name(session: Session) -> str:
@@ -175,7 +175,8 @@ def _every(network: IPv4Network, length: int) -> str:
     return f"{network}{{{length},{length}}}"
 
 
-def _password_name(name: str) -> str:
+def password_name(name: str) -> str:
+    """What BIRD's files call the password of this name."""
     return f"PASSWORD_{_symbol(name).upper()}"
 
 

@@ -31,10 +31,10 @@ _PAUSE_SECONDS = 1.0
 
 def start(agent: Agent) -> None:
     """Start it with what is known now; not at all where there is no service."""
-    if not agent.services:
-        return
     place = agent.place
     file = write_file(place.folder, _FILE, agent.as_text(), mode=0o600)
+    if not agent.services:
+        return
     command = [sys.executable, "-m", PROGRAM, str(file)]
     environment = {"PYTHONPATH": str(backends.SOURCES)}
     daemons.start(place.namespace, command, folder=place.folder, environment=environment)
@@ -43,6 +43,11 @@ def start(agent: Agent) -> None:
 def end(node: Place) -> None:
     """End it, where it runs."""
     daemons.end_all(node.folder, PROGRAM)
+
+
+def known(node: Place) -> Agent:
+    """What it was last started with. Raises `FileNotFoundError` where there never was one."""
+    return Agent.from_text((node.folder / _FILE).read_text())
 
 
 def drift(agent: Agent) -> list[str]:

@@ -83,7 +83,7 @@ class Client:
         """Make GoBGP what `speaker` says. Sessions that stay as they are, are not touched."""
         running = self._itself()
         if running == _itself(speaker):
-            self._apply_neighbors(speaker.neighbors, self._configured())
+            self._apply_neighbors(speaker.neighbors, self.neighbors())
             self.withdraw_others(speaker)
             self.announce(speaker)
             return
@@ -108,7 +108,7 @@ class Client:
         """Whether GoBGP is configured as `speaker` says."""
         return (
             self._itself() == _itself(speaker)
-            and self._configured() == {peer.address: peer for peer in speaker.neighbors}
+            and self.neighbors() == {peer.address: peer for peer in speaker.neighbors}
             and set(self.prefixes()) == set(speaker.prefixes)
         )
 
@@ -121,6 +121,11 @@ class Client:
             ).capitalize()
             for peer in self._peers()
         }
+
+    def neighbors(self) -> dict[IPv4Address, Neighbor]:
+        """The sessions as they are configured, by the neighbor's address."""
+        found = (_neighbor(peer) for peer in self._peers())
+        return {neighbor.address: neighbor for neighbor in found}
 
     def withdraw_others(self, speaker: Speaker) -> None:
         """Announce no prefix that `speaker` does not."""
@@ -159,10 +164,6 @@ class Client:
     def _itself(self) -> _Itself:
         told = _global(self._call("GetBgp", api.GetBgpRequest(), api.GetBgpResponse))
         return told.asn, told.router_id, told.listen_port
-
-    def _configured(self) -> dict[IPv4Address, Neighbor]:
-        found = (_neighbor(peer) for peer in self._peers())
-        return {neighbor.address: neighbor for neighbor in found}
 
     def _peers(self) -> list[api.Peer]:
         answers = self._stream("ListPeer", api.ListPeerRequest(), api.ListPeerResponse)

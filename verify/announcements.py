@@ -71,7 +71,7 @@ def of_router(
         theirs = [r for r in by_session[name] if not _is_usual(plan, router, session, r)]
         for words in (*limits.get(name, ()), *_refusals(plan, session, theirs)):
             message = f"{session.neighbor_name} ({session.neighbor}) {words}"
-            yield Finding(router.name, Check.ANNOUNCEMENTS, message)
+            yield Finding(router.name, Check.ANNOUNCEMENTS, message, str(session.neighbor))
 
 
 def refused(lines: Iterable[str]) -> Iterator[Refused]:

@@ -30,17 +30,17 @@ def differences(expected: Expected, seen: Sight) -> Iterator[Finding]:
 
 
 def _sessions(expected: Expected, observed: Observed) -> Iterator[Finding]:
-    def finding(message: str) -> Finding:
-        return Finding(expected.machine, Check.SESSIONS, message)
+    def finding(address: str, message: str) -> Finding:
+        return Finding(expected.machine, Check.SESSIONS, message, address)
 
     for address, neighbor in expected.sessions.items():
         state = observed.sessions.get(address)
         if state is None:
-            yield finding(f"no session with {neighbor} ({address}) is configured")
+            yield finding(address, f"no session with {neighbor} ({address}) is configured")
         elif state != ESTABLISHED:
-            yield finding(f"the session with {neighbor} ({address}) is {state}")
+            yield finding(address, f"the session with {neighbor} ({address}) is {state}")
     for address in sorted(observed.sessions.keys() - expected.sessions.keys()):
-        yield finding(f"a session with {address} is not in the plan")
+        yield finding(address, f"a session with {address} is not in the plan")
 
 
 def _bfd(expected: Expected, observed: Observed) -> Iterator[Finding]:
@@ -58,19 +58,20 @@ def _bfd(expected: Expected, observed: Observed) -> Iterator[Finding]:
 
 
 def _routes(expected: Expected, observed: Observed) -> Iterator[Finding]:
-    def finding(message: str) -> Finding:
-        return Finding(expected.machine, Check.ROUTES, message)
+    def finding(prefix: str, message: str) -> Finding:
+        ways = observed.routes.get(prefix, frozenset())
+        return Finding(expected.machine, Check.ROUTES, message, prefix, ways)
 
     for prefix, ways in expected.routes.items():
         found = observed.routes.get(prefix)
         if found is None:
-            yield finding(f"no route to {prefix}, planned by {_words(ways)}")
+            yield finding(prefix, f"no route to {prefix}, planned by {_words(ways)}")
         elif found != ways:
-            yield finding(f"the route to {prefix} goes by {_words(found)}, not {_words(ways)}")
+            message = f"the route to {prefix} goes by {_words(found)}, not {_words(ways)}"
+            yield finding(prefix, message)
     for prefix in sorted(observed.routes.keys() - expected.routes.keys()):
-        yield finding(
-            f"a route to {prefix} by {_words(observed.routes[prefix])} is not in the plan"
-        )
+        message = f"a route to {prefix} by {_words(observed.routes[prefix])} is not in the plan"
+        yield finding(prefix, message)
 
 
 def _words(ways: frozenset[str]) -> str:

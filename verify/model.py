@@ -100,12 +100,28 @@ class Check(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something differs from the plan, and what to do: a sentence each, without a full stop."""
+
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that differs from the plan."""
+    """Something that differs from the plan.
+
+    `about` is what the message is about, for those who look for causes: the neighbor's address for
+    a session or its announcements, the prefix for a route, the address for a service. `ways` are
+    those by which a route goes, where there is one.
+    """
 
     machine: str
     check: Check
     message: str
+    about: str = field(default="", compare=False)
+    ways: frozenset[str] = field(default=frozenset(), compare=False)
+    causes: tuple[Cause, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.machine}: {self.message}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from verify.model import Check, Expected, Finding, Kind
@@ -71,11 +71,12 @@ class Report:
         }
 
 
-def _as_json(finding: Finding) -> dict[str, str]:
+def _as_json(finding: Finding) -> dict[str, object]:
     return {
         "machine": finding.machine,
         "check": finding.check.value,
         "message": finding.message,
+        "causes": [asdict(cause) for cause in finding.causes],
     }
 
 

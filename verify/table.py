@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verify.model import Check
+from verify.model import Cause, Check, Finding
 from verify.report import Report
 
 #: In two lines where there are two words, so that all columns find room on a terminal.
@@ -31,6 +32,9 @@ _OF_SOME = frozenset({Check.BFD, Check.VIPS, Check.REACHED, Check.METRICS})
 #: More columns of a terminal than any table needs.
 _UNBOUNDED = 10_000
 
+#: Of a cause below its finding: top, right, bottom, left.
+_INDENT = (0, 0, 0, 4)
+
 #: Findings are listed up to here; a fabric that is down has thousands, and the first ones tell.
 _MOST_FINDINGS = 40
 
@@ -46,8 +50,10 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
     if well:
         console.print(f"and {len(well)} pods with the routes they should have")
+    named: set[Cause] = set()
     for note in report.notes:
         console.print(Text(f"• {note}", style="yellow"))
+        _show_causes(note, named, console)
     for hidden_part in report.not_looked_at:
         console.print(Text(f"Not looked at: {hidden_part}.", style="dim"))
     if report.is_good:
@@ -56,6 +62,7 @@ def show(report: Report, console: Console) -> None:
         return
     for finding in report.findings[:_MOST_FINDINGS]:
         console.print(Text(f"✗ {finding}", style="red"))
+        _show_causes(finding, named, console)
     hidden = len(report.findings) - _MOST_FINDINGS
     if hidden > 0:
         console.print(f"… and {hidden} more (--json lists all)")
@@ -78,6 +85,15 @@ def _table(report: Report, machines: Sequence[str], *, is_narrow: bool = False) 
     for machine in machines:
         table.add_row(machine, *_cells(report, machine, checks, is_narrow=is_narrow))
     return table
+
+
+def _show_causes(finding: Finding, named: set[Cause], console: Console) -> None:
+    """Each cause once, though several findings may come of it."""
+    for cause in finding.causes:
+        if cause not in named:
+            named.add(cause)
+            console.print(Padding(Text(cause.cause, style="bold"), _INDENT, expand=False))
+            console.print(Padding(Text(f"Remedy: {cause.remedy}"), _INDENT, expand=False))
 
 
 def _columns(report: Report) -> Sequence[tuple[Check, str]]:

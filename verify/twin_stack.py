@@ -9,6 +9,8 @@ from typing import ClassVar
 from config.load import load
 from config.plan import Plan, make_plan
 from verify import announcements, metrics, probes, reach, strangers, vips
+from verify.causes.explain import explained, flaps
+from verify.causes.twin_witness import TwinWitness
 from verify.compare import all_differences
 from verify.expectations import expectations
 from verify.model import Expected, Finding, Kind, Sight
@@ -53,12 +55,16 @@ class TwinStack:
         for of in (announcements.checks, reach.counts, vips.counts, metrics.counts):
             for machine, counts in of(self.plan).items():
                 checked[machine] |= counts
+        witness = TwinWitness(self.name, self.plan)
         return Report(
             stack=self.name,
             checked=checked,
             pods=frozenset(name for name, machine in expected.items() if machine.kind is Kind.POD),
-            findings=tuple(findings),
-            notes=tuple(strangers.notes(self.name, self.plan)),
+            findings=explained(self.plan, findings, witness),
+            notes=(
+                *strangers.notes(self.name, self.plan),
+                *flaps(self.plan, witness),
+            ),
         )
 
 

@@ -110,7 +110,8 @@ def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
     for question in questions(plan):
         answer = answers.get(question, "it was not asked")
         if complaint := _complaint(question, answer, nodes):
-            yield Finding(question.client.machine, Check.VIPS, complaint)
+            address = str(question.address)
+            yield Finding(question.client.machine, Check.VIPS, complaint, address)
 
 
 def _keeps_client(client: Client, service: Service, kind: AddressType) -> bool:

@@ -48,8 +48,8 @@ class Standing:
         self._machines: dict[str, Router | Node] = {}
         self._build()
         host_nic = (Nic(Place(stack, "wan").namespace, "02:40:00:00:00:00", {}),)
-        place, routes = Place(stack, WAN_HOST), wan_routes(self.plan)
-        Host(place, host_nic, self.plan.wan_gateway, routes).build(_OWNER)
+        outside = Place(stack, WAN_HOST)
+        Host(outside, host_nic, self.plan.wan_gateway, wan_routes(self.plan)).build(_OWNER)
         self.converge()
 
     def mend(self) -> None:
@@ -80,12 +80,17 @@ class Standing:
     def _build(self) -> None:
         """Routers before nodes, as the stack does."""
         for router in self.plan.routers:
-            self._put(router.name, self._router(router))
+            self.put(router.name, self._router(router))
         for site in self.plan.sites:
             for node in site.nodes:
-                self._put(node.name, self._node(site, node))
+                self.put(node.name, self._node(site, node))
 
-    def _put(self, name: str, machine: Router | Node) -> None:
+    def machine(self, name: str) -> Router | Node:
+        """As it was last built."""
+        return self._machines[name]
+
+    def put(self, name: str, machine: Router | Node) -> None:
+        """Build it, or bring it to what it is to be."""
         before = self._machines.get(name)
         if isinstance(machine, Router):
             machine.build(_OWNER, before if isinstance(before, Router) else None)
@@ -109,6 +114,8 @@ class Standing:
         manifests += of_site.egress_pods
         if of_site.egress_policy is not None:
             manifests.append(of_site.egress_policy)
+        manifests += artifacts.pools
+        manifests += (doc for of in artifacts.demo for doc in (of.service, of.endpoint_slice))
         if of_site.secret is not None:
             manifests.append(opened(of_site.secret))
         others = (artifacts.nodes[item.name].node for item in site.nodes if item is not node)

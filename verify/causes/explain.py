@@ -1,0 +1,214 @@
+"""Gives findings their causes: looks closer at what each is about, and has it judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
+
+from config.load_balancing import AddressType
+from config.machines import Node, Router
+from config.plan import Plan
+from config.services import Service
+from config.sessions import Session, SessionKind
+from verify import expectations
+from verify.causes import flapping, limits, routes, services, sessions, traffic
+from verify.causes.evidence import Told, Witness, World
+from verify.model import Cause, Check, Finding, Kind
+
+
+def explained(plan: Plan, findings: Sequence[Finding], witness: Witness) -> tuple[Finding, ...]:
+    """The findings, with the causes of each that has any. Without findings nothing is asked."""
+    judge = _Judge(plan, witness, tuple(findings))
+    return tuple(
+        replace(finding, causes=tuple(dict.fromkeys(judge.causes(finding)))) for finding in findings
+    )
+
+
+def flaps(plan: Plan, witness: Witness) -> Iterator[Finding]:
+    """The sessions that are lost again and again, established at the moment or not."""
+    for router in plan.routers:
+        log = witness.log(router)
+        found = flapping.flaps(log.lines, log.now)
+        for session in plan.sessions[router.name]:
+            if causes := flapping.causes(session, found):
+                neighbor = f"{session.neighbor_name} ({session.neighbor})"
+                yield Finding(
+                    router.name,
+                    Check.SESSIONS,
+                    f"the session with {neighbor} is not stable",
+                    str(session.neighbor),
+                    causes=tuple(causes),
+                )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """One verification's findings, and what was looked at for them: nothing twice."""
+
+    plan: Plan
+    witness: Witness
+    findings: tuple[Finding, ...]
+    _told: dict[str, Told] = field(default_factory=dict)
+    _worlds: dict[str, World | None] = field(default_factory=dict)
+    _sessions: dict[frozenset[str], list[Cause]] = field(default_factory=dict)
+
+    def causes(self, finding: Finding) -> Iterable[Cause]:
+        """Of one finding. What is about no part of the plan has none."""
+        match finding.check:
+            case Check.SESSIONS:
+                return self._of_session(finding)
+            case Check.ROUTES:
+                return self._of_route(finding)
+            case Check.ANNOUNCEMENTS:
+                return self._of_announcement(finding)
+            case Check.VIPS:
+                return self._of_traffic(finding)
+            case _:
+                return ()
+
+    def _of_session(self, finding: Finding) -> Iterable[Cause]:
+        """Both ends have a finding, and the same causes."""
+        session = self._session(finding.machine, finding.about)
+        if session is None:
+            return ()
+        pair = frozenset({finding.machine, session.neighbor_name})
+        if pair not in self._sessions:
+            self._sessions[pair] = self._look_at(session, finding.machine)
+        return self._sessions[pair]
+
+    def _look_at(self, session: Session, machine: str) -> list[Cause]:
+        neighbor = session.neighbor_name
+        there = self._between(neighbor, machine)
+        seen = [(session, self.witness.end(session, machine))]
+        seen += [(there, self.witness.end(there, neighbor))]
+        sides = [(of, end) for of, end in seen if end is not None]
+        return sessions.causes(sides, self.witness.ways(session, machine))
+
+    def _of_route(self, finding: Finding) -> Iterator[Cause]:
+        router, prefix = self._router(finding.machine), finding.about
+        if router is None:
+            return
+        planned = self._planned(router).get(prefix, frozenset())
+        lost = planned - finding.ways
+        told = self._told_by(router)
+        yield from routes.next_hops(router.name, prefix, planned, finding.ways, told)
+        for session in self.plan.sessions[router.name]:
+            if str(session.neighbor) in lost and str(session.neighbor) not in told.vias.get(
+                prefix, frozenset()
+            ):
+                yield from self._of_way(router, prefix, session, told)
+
+    def _of_way(self, router: Router, prefix: str, session: Session, told: Told) -> Iterator[Cause]:
+        """Why a neighbor is not the way to a prefix that the plan has it be."""
+        if self._is_down(router.name, session):
+            yield Cause(
+                f"the session with {session.neighbor_name}, which tells of it, is not established",
+                "see the finding on that session: it has the cause",
+            )
+            return
+        refused = list(routes.refused(router.name, prefix, session, told))
+        yield from refused
+        node = self._node(session.neighbor_name)
+        if refused or node is None:
+            return
+        wanted = self._service(prefix)
+        world = self._world(node)
+        if wanted is None:
+            if world is not None and world.announced is not None:
+                yield from routes.unannounced(node.name, prefix, world.announced)
+        elif world is not None:
+            yield from services.causes(*wanted, node.name, world)
+
+    def _of_announcement(self, finding: Finding) -> Iterator[Cause]:
+        router = self._router(finding.machine)
+        session = self._session(finding.machine, finding.about)
+        if router is None or session is None:
+            return
+        end = self.witness.end(session, router.name)
+        security = self.plan.security
+        is_node = session.neighbor_kind is SessionKind.NODE
+        allowed = security.node_limits if is_node else security.router_limits
+        for speaker in (end.speakers if end else None) or ():
+            if speaker.neighbor == finding.about:
+                yield from limits.causes(router.name, session, speaker, allowed)
+        yield from routes.spoken_for_others(session, self._told_by(router))
+
+    def _of_traffic(self, finding: Finding) -> Iterator[Cause]:
+        wanted = self._service(f"{finding.about}/32")
+        if wanted is None:
+            return
+        service, _ = wanted
+        worlds = [world for node in self.plan.nodes if (world := self._world(node))]
+        prefixes = {finding.about, f"{finding.about}/32"}
+        yield from traffic.causes(
+            service,
+            finding.about,
+            clients={
+                self._kind(other.machine)
+                for other in self.findings
+                if other.check is Check.VIPS and other.about == finding.about
+            },
+            ready=worlds[0].ready if worlds else {b.pod for b in service.backends},
+            untranslated=[
+                node.name
+                for node in self.plan.nodes
+                if self.witness.untranslated(node, finding.about)
+            ],
+            without_route=[
+                other.machine
+                for other in self.findings
+                if other.check is Check.ROUTES and other.about in prefixes
+            ],
+        )
+
+    def _session(self, machine: str, neighbor: str) -> Session | None:
+        of_machine = self.plan.sessions.get(machine, ())
+        return next((s for s in of_machine if str(s.neighbor) == neighbor), None)
+
+    def _between(self, machine: str, neighbor: str) -> Session:
+        return next(s for s in self.plan.sessions[machine] if s.neighbor_name == neighbor)
+
+    def _is_down(self, machine: str, session: Session) -> bool:
+        return any(
+            finding.check is Check.SESSIONS
+            and finding.machine == machine
+            and finding.about == str(session.neighbor)
+            for finding in self.findings
+        )
+
+    def _planned(self, router: Router) -> Mapping[str, frozenset[str]]:
+        (site,) = (site for site in self.plan.sites if router in site.routers)
+        return expectations.router(self.plan, site, router).routes
+
+    def _service(self, prefix: str) -> tuple[Service, AddressType] | None:
+        """The service, and the kind of its address, that a prefix is announced for."""
+        network = IPv4Network(routes.network(prefix))
+        load_balancing = self.plan.load_balancing
+        for service in load_balancing.demo:
+            for kind in load_balancing.announce:
+                if service.addresses[kind] in network:
+                    return service, kind
+        return None
+
+    def _told_by(self, router: Router) -> Told:
+        if router.name not in self._told:
+            self._told[router.name] = self.witness.told(router)
+        return self._told[router.name]
+
+    def _world(self, node: Node) -> World | None:
+        if node.name not in self._worlds:
+            self._worlds[node.name] = self.witness.world(node)
+        return self._worlds[node.name]
+
+    def _router(self, name: str) -> Router | None:
+        return next((router for router in self.plan.routers if router.name == name), None)
+
+    def _node(self, name: str) -> Node | None:
+        return next((node for node in self.plan.nodes if node.name == name), None)
+
+    def _kind(self, machine: str) -> Kind:
+        """Of who asks: what asks on a node is a pod."""
+        if self._router(machine):
+            return Kind.ROUTER
+        return Kind.POD if self._node(machine) else Kind.HOST
