@@ -11,6 +11,8 @@ from config.machines import Router
 from config.plan import Plan, make_plan
 from day1.ssh import Address
 from verify import announcements, cluster_probes, expectations, from_here, ssh_probes
+from verify.causes.explain import explained, flaps
+from verify.causes.ssh_witness import SshWitness
 from verify.cluster_probes import ClusterError
 from verify.compare import all_differences
 from verify.model import Expected, Finding, Kind, Observed, Sight, Unseen
@@ -74,11 +76,13 @@ class LibvirtStack:
             for target in targets:
                 counts = checked[target.node]
                 counts[from_here.CHECK] = counts.get(from_here.CHECK, 0) + 1
+        witness = SshWitness(self.plan, routers, self._fetch, _ANSWER_SECONDS)
         return Report(
             stack=self.name,
             checked=checked,
             pods=frozenset(),
-            findings=tuple(findings),
+            findings=explained(self.plan, findings, witness),
+            notes=tuple(flaps(self.plan, witness)),
             not_looked_at=(_HIDDEN,) if self.plan.nodes else (),
         )
 
@@ -104,6 +108,9 @@ class LibvirtStack:
             return cluster_probes.health_addresses(self._access())
         except ClusterError:
             return {}  # that it does not answer is a finding on every node already
+
+    def _fetch(self, path: str) -> Mapping[str, object]:
+        return cluster_probes.fetch(self._access(), path)
 
     def _access(self) -> cluster_probes.Access:
         return cluster_probes.access(self.kubeconfig or "")

@@ -18,9 +18,9 @@ from verify.model import Observed, Sight, Table, Unseen
 from verify.probes import ways
 
 #: Whichever of BIRD's clients is installed. A BIRD that is down has no sessions.
-_BIRDC = "$(command -v birdc || echo birdcl)"
-_SESSIONS = f"{_BIRDC} show protocols all"
-_BFD = f"{_BIRDC} show bfd sessions"
+BIRDC = "$(command -v birdc || echo birdcl)"
+_SESSIONS = f"{BIRDC} show protocols all"
+_BFD = f"{BIRDC} show bfd sessions"
 #: By its path: some shells of BusyBox take their own `ip` before any other.
 _ROUTES = "/sbin/ip -j -4 route show"
 
@@ -47,7 +47,7 @@ def ask_all(addresses: Mapping[str, Address], within_seconds: float) -> dict[str
 
     async def ask(address: Address) -> Answers:
         async with connected(address, within_seconds) as connection:
-            answers = [await connection.run(f"{_BIRDC} {question}") for question in QUESTIONS]
+            answers = [await connection.run(f"{BIRDC} {question}") for question in QUESTIONS]
         return [answer.output.decode().splitlines() for answer in answers]
 
     async def gather() -> list[Answers | BaseException]:
@@ -61,6 +61,25 @@ def ask_all(addresses: Mapping[str, Address], within_seconds: float) -> dict[str
             raise answers
         found[name] = answers
     return found
+
+
+def run_all(
+    addresses: Mapping[str, Address], command: str, within_seconds: float
+) -> dict[str, str]:
+    """What a command prints on each router; one that cannot be asked is left out."""
+
+    async def run(address: Address) -> str | None:
+        try:
+            async with connected(address, within_seconds) as connection:
+                return (await connection.run(command)).output.decode(errors="replace")
+        except RouterError:
+            return None
+
+    async def gather() -> list[str | None]:
+        return await asyncio.gather(*map(run, addresses.values()))
+
+    answers = zip(addresses, asyncio.run(gather()), strict=True)
+    return {name: said for name, said in answers if said is not None}
 
 
 async def look(address: Address, within_seconds: float) -> Observed:

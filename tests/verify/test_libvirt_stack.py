@@ -72,6 +72,7 @@ def routers(monkeypatch: pytest.MonkeyPatch) -> Callable[[LibvirtStack], dict[st
 
         monkeypatch.setattr(ssh_probes, "look_at_all", look_at_all)
         monkeypatch.setattr(ssh_probes, "ask_all", lambda _addresses, _seconds: {})
+        monkeypatch.setattr(ssh_probes, "run_all", lambda _addresses, _command, _seconds: {})
         monkeypatch.setattr(from_here, "findings", lambda _targets: iter(()))
         return seen
 
