@@ -10,6 +10,7 @@ import pulumi
 from pulumi.runtime.config import get_config, is_config_secret
 
 from config.errors import ConfigurationError, Problem
+from config.families import Family, of
 from config.load import load
 from config.plan import Plan, given_passwords, make_plan
 from config.schema import Substrate
@@ -80,11 +81,22 @@ def build(
             return libvirt.build(settings, plan, artifacts, passwords)
 
 
+def of_family(plan: Plan, family: Family) -> dict[str, dict[str, str]]:
+    """The outputs that there are in each family of addresses."""
+    return {
+        "node_ips": {node.name: str(node.lan.ip(family)) for node in plan.nodes},
+        "router_ips": {router.name: str(router.lan.ip(family)) for router in plan.routers},
+        "pod_cidrs": {node.name: str(of(family, node.pod_cidrs)) for node in plan.nodes},
+    }
+
+
 def export(settings: Settings, plan: Plan, outputs: Mapping[str, object]) -> None:
     """The outputs, of one shape on every substrate, for programs that build on this stack."""
-    pulumi.export("node_ips", {node.name: str(node.lan.address.ip) for node in plan.nodes})
-    pulumi.export("router_ips", {router.name: str(router.router_id) for router in plan.routers})
-    pulumi.export("pod_cidrs", {node.name: str(node.pod_cidr) for node in plan.nodes})
+    primary, *others = (of_family(plan, family) for family in plan.families)
+    for name, addresses in primary.items():
+        pulumi.export(name, addresses)
+    for second in others:
+        pulumi.export("second_family", second)
     services = plan.load_balancing.demo
     pulumi.export("vips", {service.name: str(service.vip) for service in services})
     pulumi.export("scrape", scrape.targets(plan, agents="kubeconfig" in outputs))

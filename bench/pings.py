@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 
+from config.families import Address
 from twin import namespaces
 from twin.place import Place
 
@@ -58,7 +58,7 @@ class Pings:
 
 
 @contextmanager
-def pinging(pod: Place, address: IPv4Address) -> Iterator[Pings]:
+def pinging(pod: Place, address: Address) -> Iterator[Pings]:
     """Ping while the block runs, and wait for the last answers after it."""
     with namespaces.inside(pod.namespace):
         connection = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.section import BenchError
+from config.families import Address
 from twin import namespaces
 
 _GROUP_IPV4_ROUTE = 0x40  # <linux/rtnetlink.h>
@@ -35,7 +36,7 @@ class RouteWatch:
     `having` says for each namespace whether it has the route at the start.
     """
 
-    def __init__(self, address: IPv4Address, having: Mapping[str, bool]) -> None:
+    def __init__(self, address: Address, having: Mapping[str, bool]) -> None:
         self._address = address
         self._having = dict(having)
         self._stack = ExitStack()

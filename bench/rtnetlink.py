@@ -10,7 +10,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address
+
+from config.families import Address, Interface, Network
 
 _NEWLINK, _NEWADDR, _NEWROUTE, _GETROUTE, _NEWNEIGH = 16, 20, 24, 26, 28
 _REQUEST, _ACK, _DUMP, _CREATE_NEW, _CREATE_OR_REPLACE = 0x1, 0x4, 0x300, 0x600, 0x500
@@ -27,6 +29,8 @@ _IFF_UP, _NUD_PERMANENT = 0x1, 0x80
 _TABLE_MAIN, _PROTOCOL_STATIC = 254, 4
 _SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
 _UNICAST, _UNREACHABLE = 1, 7
+
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 _HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
@@ -124,21 +128,20 @@ def enslave(index: int, master: int) -> bytes:
     return _message(_NEWLINK, 0, link + _attribute(_IFLA_MASTER, struct.pack("=I", master)))
 
 
-def address(index: int, interface: IPv4Interface) -> bytes:
+def address(index: int, interface: Interface) -> bytes:
     """Give a link an address."""
-    head = struct.pack(
-        "=BBBBI", socket.AF_INET, interface.network.prefixlen, 0, _SCOPE_UNIVERSE, index
-    )
+    family, length = _FAMILIES[interface.version], interface.network.prefixlen
+    head = struct.pack("=BBBBI", family, length, 0, _SCOPE_UNIVERSE, index)
     packed = interface.ip.packed
     attributes = _attribute(_IFA_LOCAL, packed) + _attribute(_IFA_ADDRESS, packed)
     return _message(_NEWADDR, _CREATE_NEW, head + attributes)
 
 
-def route(prefix: IPv4Network, gateway: IPv4Address | None, index: int | None) -> bytes:
+def route(prefix: Network, gateway: Address | None, index: int | None) -> bytes:
     """A route by a gateway, onto a link, or, with neither, nowhere."""
     is_unreachable = gateway is None and index is None
     head = _ROUTE.pack(
-        socket.AF_INET,
+        _FAMILIES[prefix.version],
         prefix.prefixlen,
         *(0, 0, _TABLE_MAIN, _PROTOCOL_STATIC),
         _SCOPE_LINK if gateway is None and index is not None else _SCOPE_UNIVERSE,
@@ -153,12 +156,12 @@ def route(prefix: IPv4Network, gateway: IPv4Address | None, index: int | None) -
     return _message(_NEWROUTE, _CREATE_NEW, head + attributes)
 
 
-def neighbor(index: int, at: IPv4Address, mac: str) -> bytes:
+def neighbor(index: int, at: Address, mac: str) -> bytes:
     """A permanent ARP entry, which does not count against the kernel's shared table.
 
     It takes the place of one that has been learnt meanwhile.
     """
-    head = struct.pack("=BxxxiHBB", socket.AF_INET, index, _NUD_PERMANENT, 0, _UNICAST)
+    head = struct.pack("=BxxxiHBB", _FAMILIES[at.version], index, _NUD_PERMANENT, 0, _UNICAST)
     attributes = _attribute(_NDA_DST, at.packed) + _attribute(_NDA_LLADDR, _mac(mac))
     return _message(_NEWNEIGH, _CREATE_OR_REPLACE, head + attributes)
 

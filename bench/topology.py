@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 
+from config.families import Address
 from config.machines import WAN_NETWORK, Node, Router, Site
 from config.machines import Nic as PlannedNic
 from config.plan import Plan
@@ -25,11 +25,10 @@ from twin.place import Place
 from twin.pods import Pod
 from twin.router import BIRD_FILE
 from twin.router import Router as TwinRouter
-from twin.twin import WAN_HOST
+from twin.twin import WAN_HOST, WAN_HOST_MAC, neighbors
 
 #: Names places that are never claimed: only their networks are asked for.
 _NOWHERE = "floor"
-_WAN_HOST_MAC = "02:40:00:00:00:00"
 _FORWARDING = {"net.ipv4.ip_forward": "1"}
 
 
@@ -58,7 +57,7 @@ class Topology:
 
 def topology(plan: Plan) -> Topology:
     """The twin of this plan."""
-    artifacts, known = render(plan), _neighbors(plan)
+    artifacts, known = render(plan), neighbors(plan)
     nodes = (
         _node(plan, artifacts, known, site, node) for site in plan.sites for node in site.nodes
     )
@@ -70,7 +69,7 @@ def topology(plan: Plan) -> Topology:
     )
 
 
-_Known = Mapping[str, Mapping[IPv4Address, str]]
+_Known = Mapping[str, Mapping[Address, str]]
 
 
 def _router(artifacts: Artifacts, known: _Known, router: Router) -> Machine:
@@ -92,7 +91,7 @@ def _node(plan: Plan, artifacts: Artifacts, known: _Known, site: Site, node: Nod
     of_site = artifacts.sites[site.name]
     objects = {item.name: yaml_text(artifacts.nodes[item.name].node) for item in site.nodes}
     nics = (_nic(known, node.lan),)
-    manifests = [of_site.cluster_config, of_site.peer_config, *artifacts.advertisements]
+    manifests = [of_site.cluster_config, *of_site.peer_configs, *artifacts.advertisements]
     if of_site.secret is not None:
         manifests.append(_opened(of_site.secret))
     twin = TwinNode(
@@ -116,27 +115,11 @@ def _node(plan: Plan, artifacts: Artifacts, known: _Known, site: Site, node: Nod
 
 
 def _wan_host(plan: Plan) -> Machine:
-    nics = (Nic(WAN_NETWORK, _WAN_HOST_MAC, {}),)
-    host = Host(Place(_NOWHERE, WAN_HOST), nics, plan.wan_gateway)
+    nics = (Nic(WAN_NETWORK, WAN_HOST_MAC, {}),)
+    host = Host(Place(_NOWHERE, WAN_HOST), nics, plan.wan_gateways)
     return Machine(WAN_HOST, nics, host.network(), {})
 
 
 def _nic(known: _Known, nic: PlannedNic) -> Nic:
     others = {at: mac for at, mac in known[nic.network].items() if mac != nic.mac}
     return Nic(nic.network, nic.mac, others)
-
-
-def _neighbors(plan: Plan) -> _Known:
-    """Who is on each network: the fabrics that are measured have one router a datacentre."""
-    found: dict[str, dict[IPv4Address, str]] = {
-        **{network: {} for network in plan.peerings},
-        WAN_NETWORK: {plan.wan_gateway.ip: _WAN_HOST_MAC},
-    }
-    for router in plan.routers:
-        for nic in router.peerings:
-            found[nic.network][nic.address.ip] = nic.mac
-    for site in plan.sites:
-        machines: list[Router | Node] = [*site.routers, *site.nodes]
-        found[site.lan_network] = {item.lan.address.ip: item.lan.mac for item in machines}
-        found[site.lan_network][site.gateway.ip] = site.routers[0].lan.mac
-    return found

@@ -218,9 +218,10 @@ class CiliumBgp(pulumi.ComponentResource):
         made: list[pulumi.Resource] = []
         if site.secret is not None:
             made.append(self._secret(site.name, site.secret, after))
-        made.append(
-            self._resource(f"{self._name}-peers-{site.name}", site.peer_config, [after, *made])
-        )
+        secrets = len(made)
+        for document in site.peer_configs:
+            name = f"{self._name}-peers-{_metadata(document)['name']}"
+            made.append(self._resource(name, document, [after, *made[:secrets]]))
         made.append(
             self._resource(
                 f"{self._name}-instance-{site.name}", site.cluster_config, [after, *made]

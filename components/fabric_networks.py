@@ -10,6 +10,7 @@ import pulumi_libvirt as libvirt
 
 from components.libvirt import Port
 from components.libvirt_host import LibvirtHost
+from config.families import of
 from config.libvirt import Libvirt
 from config.machines import PEERING_NETWORK, SECOND_PEERING_NETWORK, WAN_NETWORK
 from config.plan import Plan
@@ -61,7 +62,7 @@ class FabricNetworks(pulumi.ComponentResource):
                 f"{name}-{WAN_NETWORK}",
                 name=f"{args.label}-{WAN_NETWORK}",
                 mode=args.settings.wan.mode,
-                addresses=[str(args.plan.wan)],
+                addresses=[str(ranges.wan) for ranges in args.plan.ranges],
                 dhcp=libvirt.NetworkDhcpArgs(enabled=False),
                 autostart=args.settings.autostart,
                 routes=[
@@ -98,9 +99,12 @@ def host_routes(plan: Plan) -> Iterator[tuple[str, str]]:
     The ranges as wholes go through the first router of all, which knows the way to whatever is
     added later, and to VIPs.
     """
-    first = str(plan.sites[0].routers[0].wan.address.ip)
-    routes = {str(whole): first for whole in (plan.lans, plan.pods, plan.vips)}
-    for site in plan.sites:
-        own = str(site.routers[0].wan.address.ip)
-        routes |= {str(site.lan): own, str(site.pods): own}
+    routes: dict[str, str] = {}
+    for ranges in plan.ranges:
+        family = ranges.family
+        first = str(plan.sites[0].routers[0].wan.ip(family))
+        routes |= {str(whole): first for whole in (ranges.lans, ranges.pods, ranges.vips)}
+        for site in plan.sites:
+            own = str(site.routers[0].wan.ip(family))
+            routes |= {str(of(family, site.lans)): own, str(of(family, site.pod_ranges)): own}
     yield from routes.items()

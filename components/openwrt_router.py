@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 import pulumi
 
@@ -12,6 +11,7 @@ from components.libvirt import Card, MachineArgs, Port, machine, uploaded
 from components.libvirt_host import LibvirtHost
 from components.opened import opened
 from components.ssh_key import SshKey
+from config.families import Address
 from config.libvirt import Libvirt
 from config.machines import Router
 from config.plan import Plan
@@ -56,7 +56,7 @@ class OpenWrtRouter(pulumi.ComponentResource):
     known when it runs with them.
     """
 
-    address: IPv4Address
+    address: Address
     host_key: pulumi.Output[str]
     applied_at: pulumi.Output[str]
 

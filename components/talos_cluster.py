@@ -10,6 +10,7 @@ import pulumiverse_talos as talos
 
 from components import talos_client
 from components.talos_node import TalosNode
+from config.families import Family
 from config.libvirt import Libvirt
 from config.machines import Node, Role
 from config.plan import Plan
@@ -29,7 +30,8 @@ class ClusterIdentity(pulumi.ComponentResource):
     """The cluster's secrets: whoever has them is the cluster, so they are protected.
 
     `endpoint` is the first control plane's: a virtual address of Talos would have to stay within
-    one LAN (Talos docs, "Virtual IP"). Inside the cluster KubePrism finds the others as well.
+    one LAN (Talos docs, "Virtual IP"). It is of IPv4, by which nodes are configured. Inside the
+    cluster KubePrism finds the others as well.
     """
 
     secrets: talos.machine.Secrets
@@ -50,13 +52,13 @@ class ClusterIdentity(pulumi.ComponentResource):
             ),
         )
         controlplanes = _controlplanes(args.plan)
-        self.endpoint = f"https://{controlplanes[0].lan.address.ip}:{_API_PORT}"
+        self.endpoint = f"https://{controlplanes[0].lan.ip(Family.IPV4)}:{_API_PORT}"
         self.talosconfig = talos_client.talosconfig(
             parent=self,
             cluster=args.plan.cluster,
             secrets=self.secrets,
-            endpoints=[str(node.lan.address.ip) for node in controlplanes],
-            nodes=[str(node.lan.address.ip) for node in args.plan.nodes],
+            endpoints=[str(node.lan.ip(Family.IPV4)) for node in controlplanes],
+            nodes=[str(node.lan.ip(Family.IPV4)) for node in args.plan.nodes],
         )
         self.register_outputs({"endpoint": self.endpoint})
 
@@ -86,7 +88,7 @@ class TalosCluster(pulumi.ComponentResource):
         super().__init__("underlay:index:TalosCluster", name, None, opts)
         first = _controlplanes(args.plan)[0]
         machine = args.nodes[first.name]
-        address = str(first.lan.address.ip)
+        address = str(first.lan.ip(Family.IPV4))
         client = talos_client.client_fields(args.identity.secrets)
         self.bootstrap = talos.machine.Bootstrap(
             f"{name}-bootstrap",

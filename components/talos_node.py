@@ -12,6 +12,7 @@ import pulumiverse_talos as talos
 from components import talos_client
 from components.libvirt import Card, MachineArgs, Port, machine
 from components.libvirt_host import LibvirtHost
+from config.families import Family
 from config.libvirt import Libvirt
 from config.machines import Node, Role
 from render.artifacts import NodeArtifacts
@@ -97,7 +98,8 @@ class TalosNode(pulumi.ComponentResource):
             ),
             opts=here,
         )
-        address = str(node.lan.address.ip)
+        # Before it is configured, a lease is all that a node has, and leases are of IPv4.
+        address = str(node.lan.ip(Family.IPV4))
         self.applied = talos.machine.ConfigurationApply(
             f"{name}-configuration",
             node=address,

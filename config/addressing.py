@@ -3,16 +3,20 @@
 An address depends on its owner's index alone and never on how many owners there are, so that
 whatever is added later moves nothing that exists. The number in a name is the number in the
 address: with the defaults, datacentre 2 has the LAN 10.1.2.0/24 and the pods 10.130.0.0/16, and
-its worker 1 has 10.1.2.21 and the pods 10.130.21.0/24.
+its worker 1 has 10.1.2.21 and the pods 10.130.21.0/24; in IPv6, fd75:6e64:6572:102::15 and the
+pods fd75:6e64:6572:8215::/64, the same numbers in hexadecimal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from functools import cached_property
+from ipaddress import IPv4Address
 
 from config.errors import ConfigurationError, Problem
+from config.families import Address, Family, Interface, Network, host_of, nth_subnet
+from config.ranges import Ranges
 from config.schema import Datacentre, Fabric
 
 #: Hosts of a LAN: the gateway, the routers from 2, control planes from 11, workers from 21.
@@ -28,67 +32,76 @@ FIRST_WAN_ROUTER_HOST = 10
 #: Routers a datacentre can have: each index reserves room for all of them on the shared networks.
 ROUTERS_PER_DATACENTRE = 2
 
+#: Where a datacentre names a LAN of its own.
+OWN_LAN = {Family.IPV4: "lan", Family.IPV6: "ipv6_lan"}
+
 #: Node slots a datacentre's pod supernet has room for: one for each host of a /24 LAN.
 NODE_SLOT_BITS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Addressing:
-    """The address plan of one fabric. Methods raise `ConfigurationError` where a range ends."""
+    """The address plan of one fabric in one family.
+
+    Methods raise `ConfigurationError` where a range ends.
+    """
 
     fabric: Fabric
+    family: Family = Family.IPV4
 
-    def lan(self, datacentre: Datacentre) -> IPv4Network:
-        """The datacentre's LAN: the one it names, or its share of `fabric.lans`."""
-        if datacentre.lan is not None:
-            return datacentre.lan
-        return self._block(
-            "fabric.lans", self.fabric.lans, self.fabric.lan_prefix_length, datacentre.index
-        )
+    @cached_property
+    def ranges(self) -> Ranges:
+        """The ranges that all is drawn from."""
+        return self.fabric.ranges_of(self.family)
 
-    def pods(self, datacentre: Datacentre) -> IPv4Network:
+    def lan(self, datacentre: Datacentre) -> Network:
+        """The datacentre's LAN: the one it names, or its share of `lans`."""
+        own = datacentre.own_lan(self.family)
+        if own is not None:
+            return own
+        return self._block("lans", self.ranges.lan_prefix_length, datacentre.index)
+
+    def pods(self, datacentre: Datacentre) -> Network:
         """The supernet of the datacentre's PodCIDRs."""
-        length = self.fabric.node_pods_prefix_length - NODE_SLOT_BITS
-        return self._block("fabric.pods", self.fabric.pods, length, datacentre.index)
+        length = self.ranges.node_pods_prefix_length - NODE_SLOT_BITS
+        return self._block("pods", length, datacentre.index)
 
-    def vips(self, datacentre: Datacentre) -> IPv4Network:
+    def vips(self, datacentre: Datacentre) -> Network:
         """The datacentre's own pool of VIPs, where each has one."""
-        length = self.fabric.load_balancing.pool_prefix_length
-        return self._block("fabric.vips", self.fabric.vips, length, datacentre.index)
+        return self._block("vips", self.fabric.load_balancing.pool_prefix_length, datacentre.index)
 
-    def egress(self, datacentre: Datacentre) -> IPv4Address:
+    def egress(self, datacentre: Datacentre) -> Address:
         """The address by which the datacentre's selected pods leave the fabric."""
-        return self._host("fabric.egress", self.fabric.egress, datacentre.index, "a gateway").ip
+        return self._host("egress", datacentre.index, "a gateway").ip
 
-    def gateway(self, datacentre: Datacentre) -> IPv4Interface:
+    def gateway(self, datacentre: Datacentre) -> Interface:
         """The address that nodes use as their default gateway, whichever router holds it."""
         return self._on_lan(datacentre, GATEWAY_HOST)
 
-    def router_on_lan(self, datacentre: Datacentre, number: int) -> IPv4Interface:
+    def router_on_lan(self, datacentre: Datacentre, number: int) -> Interface:
         """Router `number` (from 1) on its LAN."""
         return self._on_lan(datacentre, FIRST_ROUTER_HOST + number - 1)
 
-    def router_on_peering(self, datacentre: Datacentre, number: int) -> IPv4Interface:
+    def router_on_peering(self, datacentre: Datacentre, number: int) -> Interface:
         """Router `number` on the network that joins the datacentres."""
-        slot = _router_slot(datacentre, number)
-        return self._host("fabric.peering", self.fabric.peering, slot)
+        return self._host("peering", _router_slot(datacentre, number))
 
-    def router_on_second_peering(self, datacentre: Datacentre, number: int) -> IPv4Interface | None:
+    def router_on_second_peering(self, datacentre: Datacentre, number: int) -> Interface | None:
         """Router `number` on the second such network, with the same host number; None: no such."""
         network = self.fabric.redundancy.second_peering
         if network is None:
             return None
         slot = _router_slot(datacentre, number)
-        return self._host("fabric.redundancy.second_peering", network, slot)
+        return self._host_of("fabric.redundancy.second_peering", network, slot, "a router")
 
-    def router_on_wan(self, datacentre: Datacentre, number: int) -> IPv4Interface:
+    def router_on_wan(self, datacentre: Datacentre, number: int) -> Interface:
         """Router `number` on the network towards the internet."""
         slot = FIRST_WAN_ROUTER_HOST + _router_slot(datacentre, number) - 1
-        return self._host("fabric.wan", self.fabric.wan, slot)
+        return self._host("wan", slot)
 
-    def wan_gateway(self) -> IPv4Interface:
+    def wan_gateway(self) -> Interface:
         """The routers' own default gateway."""
-        return self._host("fabric.wan", self.fabric.wan, WAN_GATEWAY_HOST)
+        return self._host("wan", WAN_GATEWAY_HOST)
 
     def controlplane_hosts(self, datacentre: Datacentre) -> range:
         """The LAN hosts of the datacentre's control planes."""
@@ -99,11 +112,11 @@ class Addressing:
         """The LAN hosts of the datacentre's workers."""
         return range(FIRST_WORKER_HOST, FIRST_WORKER_HOST + datacentre.nodes.workers)
 
-    def node(self, datacentre: Datacentre, host: int) -> IPv4Interface:
+    def node(self, datacentre: Datacentre, host: int) -> Interface:
         """The node at this host number of its LAN."""
         return self._on_lan(datacentre, host)
 
-    def pod_cidr(self, datacentre: Datacentre, host: int) -> IPv4Network:
+    def pod_cidr(self, datacentre: Datacentre, host: int) -> Network:
         """The PodCIDR of the node at this host number: the same number within the supernet."""
         if host >= 1 << NODE_SLOT_BITS:
             raise _exhausted(
@@ -113,35 +126,37 @@ class Addressing:
                 "that a datacentre's pods have room for",
                 "spread the workers over more datacentres",
             )
-        length = self.fabric.node_pods_prefix_length
-        return _nth_subnet(self.pods(datacentre), length, host)
+        return nth_subnet(self.pods(datacentre), self.ranges.node_pods_prefix_length, host)
 
-    def _on_lan(self, datacentre: Datacentre, host: int) -> IPv4Interface:
+    def _on_lan(self, datacentre: Datacentre, host: int) -> Interface:
         lan = self.lan(datacentre)
         if host >= lan.num_addresses - 1:
-            field = _field(self.fabric, datacentre)
+            field, own = _field(self.fabric, datacentre), datacentre.own_lan(self.family)
+            of_all = self.ranges.field("lan_prefix_length")
             raise _exhausted(
-                f"{field}.lan" if datacentre.lan else "fabric.lan_prefix_length",
-                lan if datacentre.lan else self.fabric.lan_prefix_length,
+                f"{field}.{OWN_LAN[self.family]}" if own else of_all,
+                lan if own else self.ranges.lan_prefix_length,
                 f"has no host {host}, which {datacentre.name}'s routers and nodes need",
                 f"use a shorter prefix, or fewer nodes in {field}",
             )
-        return IPv4Interface((lan.network_address + host, lan.prefixlen))
+        return host_of(lan, host)
 
-    def _block(self, field: str, within: IPv4Network, length: int, index: int) -> IPv4Network:
+    def _block(self, name: str, length: int, index: int) -> Network:
+        within: Network = getattr(self.ranges, name)
         if length < within.prefixlen or index >= 1 << (length - within.prefixlen):
             room = max(0, (1 << max(0, length - within.prefixlen)) - 1)
             raise _exhausted(
-                field,
+                self.ranges.field(name),
                 within,
                 f"has room for {room} datacentres of a /{length} each, not for number {index}",
                 "use a shorter prefix, or fewer datacentres",
             )
-        return _nth_subnet(within, length, index)
+        return nth_subnet(within, length, index)
 
-    def _host(
-        self, field: str, network: IPv4Network, host: int, owner: str = "a router"
-    ) -> IPv4Interface:
+    def _host(self, name: str, host: int, owner: str = "a router") -> Interface:
+        return self._host_of(self.ranges.field(name), getattr(self.ranges, name), host, owner)
+
+    def _host_of(self, field: str, network: Network, host: int, owner: str) -> Interface:
         if host >= network.num_addresses - 1:
             raise _exhausted(
                 field,
@@ -149,7 +164,15 @@ class Addressing:
                 f"has no host {host}, which {owner} needs",
                 "use a shorter prefix, or fewer datacentres",
             )
-        return IPv4Interface((network.network_address + host, network.prefixlen))
+        return host_of(network, host)
+
+
+def router_id(datacentre: Datacentre, host: int) -> IPv4Address:
+    """The BGP identifier of a machine without IPv4: any number of 32 bits that is its own.
+
+    RFC 6286, section 2.1: unique in its AS, and not zero.
+    """
+    return IPv4Address(bytes((10, datacentre.index >> 8, datacentre.index & 0xFF, host)))
 
 
 def positions(fabric: Fabric) -> Iterator[tuple[str, Datacentre]]:
@@ -164,11 +187,6 @@ def _field(fabric: Fabric, wanted: Datacentre) -> str:
 
 def _router_slot(datacentre: Datacentre, number: int) -> int:
     return (datacentre.index - 1) * ROUTERS_PER_DATACENTRE + number
-
-
-def _nth_subnet(network: IPv4Network, length: int, number: int) -> IPv4Network:
-    size = 1 << (network.max_prefixlen - length)
-    return IPv4Network((network.network_address + number * size, length))
 
 
 def _exhausted(field: str, value: object, reason: str, remedy: str) -> ConfigurationError:

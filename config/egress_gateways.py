@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from config.addressing import Addressing
 from config.egress import Gateway as Settings
 from config.errors import ConfigurationError, Problem
+from config.families import Network
 from config.machines import Role, Site, node_name
 from config.schema import Datacentre, Fabric
 
@@ -39,7 +40,7 @@ class Egress:
 
     selector: Mapping[str, str]
     destinations: tuple[IPv4Network, ...]
-    excluded: tuple[IPv4Network, ...]
+    excluded: tuple[Network, ...]
     gateways: tuple[Gateway, ...]
 
     def of(self, datacentre: str) -> Gateway | None:
@@ -48,7 +49,7 @@ class Egress:
 
 
 def make_egress(
-    fabric: Fabric, sites: Sequence[Site], announced: Sequence[IPv4Network]
+    fabric: Fabric, sites: Sequence[Site], announced: Sequence[Network]
 ) -> Egress | None:
     """Decide everything that follows from the settings; nothing where there are none.
 
@@ -84,7 +85,8 @@ def own_ranges(fabric: Fabric) -> Iterator[IPv4Network]:
 def gateway(fabric: Fabric, datacentre: Datacentre) -> Gateway:
     """The gateway of a datacentre that has nodes. Raises `ConfigurationError`."""
     settings = _settings(fabric, datacentre)
-    address = settings.address or Addressing(fabric).egress(datacentre)
+    drawn = Addressing(fabric).egress(datacentre)
+    address = settings.address or IPv4Address(drawn)
     return Gateway(datacentre.name, _node(datacentre, settings), address)
 
 

@@ -11,7 +11,6 @@ from config.egress import EgressGateway
 from config.egress_gateways import FIELD, gateway, own_ranges
 from config.errors import ConfigurationError, Problem
 from config.plan import make_plan
-from config.pods import most_pods
 from config.schema import Fabric, Substrate
 from config.settings import Settings
 
@@ -92,15 +91,16 @@ def _destinations(fabric: Fabric, egress: EgressGateway) -> Iterator[Problem]:
 
 def _crowded_nodes(settings: Settings) -> Iterator[Problem]:
     """On the twin, each node has a pod for this, beside the others."""
-    length = settings.fabric.node_pods_prefix_length
     with suppress(ConfigurationError):  # what cannot be planned is named by other rules
-        count, room = make_plan(settings).pods_per_node, most_pods(length)
+        tightest = min(settings.fabric.ranges, key=lambda ranges: ranges.most_pods)
+        length, room = tightest.node_pods_prefix_length, tightest.most_pods
+        count = make_plan(settings).pods_per_node
         if count == room + 1:
             yield Problem(
                 FIELD,
                 None,
                 f"adds a pod to each of the twin's nodes, and a /{length} has room for {room}",
-                "have fewer others, or shorten fabric.node_pods_prefix_length",
+                f"have fewer others, or shorten {tightest.field('node_pods_prefix_length')}",
             )
 
 

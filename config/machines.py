@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address
+
+from config.families import Address, Family, Interface, Network, of
 
 
 class Role(StrEnum):
@@ -21,33 +23,39 @@ def node_name(datacentre: str, role: Role, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """A network card: the network it is plugged into, its fixed MAC, its address."""
+    """A network card: the network it is plugged into, its fixed MAC, its address in each family."""
 
     network: str
     mac: str
-    address: IPv4Interface
+    addresses: tuple[Interface, ...]
+
+    @property
+    def address(self) -> Interface:
+        """The address in the primary family."""
+        return self.addresses[0]
+
+    def ip(self, family: Family) -> Address:
+        """The address in this family, without its prefix length."""
+        return of(family, self.addresses).ip
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
     """An OpenWrt router. Its NICs come in the order LAN, WAN, peering, second peering.
 
-    `router_id` is its LAN address: the one by which the whole fabric knows it.
+    `router_id` is its BGP identifier (RFC 4271, section 4.2): its IPv4 address on the LAN, by
+    which the whole fabric knows it, or a number of its own where there is no IPv4.
     """
 
     name: str
     datacentre: str
     number: int
     asn: int
+    router_id: IPv4Address
     lan: Nic
     wan: Nic
     peering: Nic
     second_peering: Nic | None = None
-
-    @property
-    def router_id(self) -> IPv4Address:
-        """The BGP identifier (RFC 4271, section 4.2)."""
-        return self.lan.address.ip
 
     @property
     def peerings(self) -> tuple[Nic, ...]:
@@ -62,31 +70,57 @@ class Router:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A Talos node, its gateway and the pods it may have."""
+    """A Talos node, its gateway and the pods it may have, in each family."""
 
     name: str
     datacentre: str
     role: Role
     asn: int
+    router_id: IPv4Address
     lan: Nic
-    gateway: IPv4Address
-    pod_cidr: IPv4Network
+    gateways: tuple[Address, ...]
+    pod_cidrs: tuple[Network, ...]
+
+    @property
+    def gateway(self) -> Address:
+        """The gateway in the primary family."""
+        return self.gateways[0]
+
+    @property
+    def pod_cidr(self) -> Network:
+        """The PodCIDR in the primary family."""
+        return self.pod_cidrs[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A datacentre as planned. `pods` is the supernet of its nodes' PodCIDRs.
+    """A datacentre as planned. `pod_ranges` are the supernets of its nodes' PodCIDRs.
 
-    `gateway` is shared by the routers: the only one holds it, or VRRP (RFC 5798) decides.
+    `gateways` are shared by the routers: the only one holds them, or VRRP (RFC 5798) decides.
     """
 
     name: str
     index: int
-    lan: IPv4Network
-    gateway: IPv4Interface
-    pods: IPv4Network
+    lans: tuple[Network, ...]
+    gateways: tuple[Interface, ...]
+    pod_ranges: tuple[Network, ...]
     routers: tuple[Router, ...]
     nodes: tuple[Node, ...]
+
+    @property
+    def lan(self) -> Network:
+        """The LAN in the primary family."""
+        return self.lans[0]
+
+    @property
+    def gateway(self) -> Interface:
+        """The gateway in the primary family."""
+        return self.gateways[0]
+
+    @property
+    def pods(self) -> Network:
+        """The supernet of the PodCIDRs in the primary family."""
+        return self.pod_ranges[0]
 
     @property
     def lan_network(self) -> str:

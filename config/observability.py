@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from config.scalars import DnsLabel, Prefix, Seconds, Whole, refusal
+from config.scalars import AnyPrefix, DnsLabel, Seconds, Whole, refusal
 from config.strict import Strict
 
 #: Where a router's metrics are. The default of bird_exporter, whose names they have (Prometheus
@@ -74,7 +74,7 @@ class Observability(Strict):
     """
 
     routers: bool = False
-    readers: tuple[Prefix, ...] = ()
+    readers: tuple[AnyPrefix, ...] = ()
     cilium: bool = False
     hubble: Hubble = Hubble()
     discovery: Discovery = Discovery.ANNOTATIONS

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Address
 
-from config.addressing import Addressing
+from config.addressing import FIRST_ROUTER_HOST, Addressing, router_id
 from config.asns import cluster_asn, router_asn
 from config.egress_gateways import Egress, make_egress
+from config.families import Family, Interface, Network, is_within, of, single
 from config.machines import (
     PEERING_NETWORK,
     SECOND_PEERING_NETWORK,
@@ -22,9 +23,9 @@ from config.machines import (
     Router,
     Site,
     lan_network,
-    node_name,
 )
 from config.observability import Observability
+from config.ranges import Ranges
 from config.redundancy import Bfd
 from config.schema import Datacentre, Fabric, PodRoutes, Substrate, Timers
 from config.security import Security
@@ -37,22 +38,17 @@ from config.settings import Settings
 class Plan:
     """A fabric, complete. `sites` are in the order of their indexes.
 
+    `ranges` and `wan_gateways` are those of each family, the primary one's first, as is whatever
+    else there is one of in each: LANs, addresses, PodCIDRs.
     `passwords` are the names of the TCP MD5 passwords that sessions use. Their texts are no part of
     the plan: some are made only when the stack is.
     """
 
     cluster: str
-    lans: IPv4Network
-    pods: IPv4Network
-    services: IPv4Network
-    vips: IPv4Network
-    egress: IPv4Network
-    peering: IPv4Network
-    second_peering: IPv4Network | None
-    wan: IPv4Network
-    wan_gateway: IPv4Interface
-    management: tuple[IPv4Network, ...]
-    node_pods_prefix_length: int
+    ranges: tuple[Ranges, ...]
+    second_peering: Network | None
+    wan_gateways: tuple[Interface, ...]
+    management: tuple[Network, ...]
     timers: Timers
     bfd: Bfd
     pods_per_node: int
@@ -66,6 +62,11 @@ class Plan:
     passwords: frozenset[str]
 
     @property
+    def families(self) -> tuple[Family, ...]:
+        """The families that all machines have, the primary one first."""
+        return tuple(ranges.family for ranges in self.ranges)
+
+    @property
     def routers(self) -> tuple[Router, ...]:
         """All routers, datacentre by datacentre."""
         return tuple(router for site in self.sites for router in site.routers)
@@ -76,46 +77,46 @@ class Plan:
         return tuple(node for site in self.sites for node in site.nodes)
 
     @property
-    def metrics_readers(self) -> tuple[IPv4Network, ...]:
+    def metrics_readers(self) -> tuple[Network, ...]:
         """Who may read the routers' metrics: the fabric's own, management, whoever is named."""
-        lans = (site.lan for site in self.sites if not site.lan.subnet_of(self.lans))
-        own = (self.lans, *lans, self.pods)
+        own: list[Network] = []
+        for ranges in self.ranges:
+            lans = [of(ranges.family, site.lans) for site in self.sites]
+            own += [ranges.lans, *(lan for lan in lans if not is_within(lan, ranges.lans))]
+            own.append(ranges.pods)
         return tuple(dict.fromkeys((*own, *self.management, *self.observability.readers)))
 
     @property
-    def peerings(self) -> Mapping[str, IPv4Network]:
-        """The networks between routers by their names, in the order of the routers' NICs."""
-        found = {PEERING_NETWORK: self.peering}
+    def peerings(self) -> Mapping[str, tuple[Network, ...]]:
+        """The networks between routers by their names, in the order of the routers' NICs.
+
+        Each has a range in each family; the second network is of IPv4 alone.
+        """
+        found = {PEERING_NETWORK: tuple(ranges.peering for ranges in self.ranges)}
         if self.second_peering is not None:
-            found[SECOND_PEERING_NETWORK] = self.second_peering
+            found[SECOND_PEERING_NETWORK] = (self.second_peering,)
         return found
 
 
 def make_plan(settings: Settings) -> Plan:
     """Decide everything that follows from the settings."""
     fabric = settings.fabric
-    addressing = Addressing(fabric)
+    addressings = [Addressing(fabric, family) for family in fabric.families]
     ordered = sorted(fabric.datacentres, key=lambda datacentre: datacentre.index)
-    sites = tuple(_site(fabric, addressing, datacentre) for datacentre in ordered)
+    sites = tuple(_site(fabric, addressings, datacentre) for datacentre in ordered)
     if settings.substrate is Substrate.LIBVIRT and not settings.libvirt.cluster:
         sites = tuple(replace(site, nodes=()) for site in sites)
     services = make_services(fabric, sites)
     egress = make_egress(fabric, sites, [network for network, _ in services.announced])
     most_pods = max(fabric.twin.pods_per_node, services.most_pods_on_a_node)
     ends = sessions(sites, full_mesh_limit=fabric.full_mesh_limit, signed=_signed(settings))
+    wan_gateways = tuple(addressing.wan_gateway() for addressing in addressings)
     return Plan(
         cluster=fabric.cluster,
-        lans=fabric.lans,
-        pods=fabric.pods,
-        services=fabric.services,
-        vips=fabric.vips,
-        egress=fabric.egress,
-        peering=fabric.peering,
+        ranges=fabric.ranges,
         second_peering=fabric.redundancy.second_peering,
-        wan=fabric.wan,
-        wan_gateway=addressing.wan_gateway(),
-        management=_management(settings, addressing),
-        node_pods_prefix_length=fabric.node_pods_prefix_length,
+        wan_gateways=wan_gateways,
+        management=_management(settings, wan_gateways),
         timers=fabric.timers,
         bfd=fabric.redundancy.bfd,
         observability=fabric.observability,
@@ -133,12 +134,12 @@ def make_plan(settings: Settings) -> Plan:
     )
 
 
-def _management(settings: Settings, addressing: Addressing) -> tuple[IPv4Network, ...]:
+def _management(settings: Settings, wan_gateways: Sequence[Interface]) -> tuple[Network, ...]:
     """Who may come in by the WAN. On libvirt the program itself must: it is the way to machines."""
     if settings.fabric.management is not None:
         return settings.fabric.management
     if settings.substrate is Substrate.LIBVIRT:
-        return (IPv4Network(addressing.wan_gateway().ip),)
+        return tuple(single(gateway.ip) for gateway in wan_gateways)
     return ()
 
 
@@ -160,58 +161,87 @@ def _signed(settings: Settings) -> frozenset[str]:
     return frozenset((PEERING_PASSWORD, *names))
 
 
-def _site(fabric: Fabric, addressing: Addressing, datacentre: Datacentre) -> Site:
+def _site(fabric: Fabric, addressings: Sequence[Addressing], datacentre: Datacentre) -> Site:
     numbers = range(1, datacentre.routers + 1)
     return Site(
         name=datacentre.name,
         index=datacentre.index,
-        lan=addressing.lan(datacentre),
-        gateway=addressing.gateway(datacentre),
-        pods=addressing.pods(datacentre),
-        routers=tuple(_router(fabric, addressing, datacentre, number) for number in numbers),
-        nodes=_nodes(fabric, addressing, datacentre),
+        lans=tuple(addressing.lan(datacentre) for addressing in addressings),
+        gateways=tuple(addressing.gateway(datacentre) for addressing in addressings),
+        pod_ranges=tuple(addressing.pods(datacentre) for addressing in addressings),
+        routers=tuple(_router(fabric, addressings, datacentre, number) for number in numbers),
+        nodes=_nodes(fabric, addressings, datacentre),
     )
 
 
-def _router(fabric: Fabric, addressing: Addressing, datacentre: Datacentre, number: int) -> Router:
-    def mac(nic: int) -> str:
-        return _mac(_ROUTER, datacentre.index, number, nic)
+def _router(
+    fabric: Fabric, addressings: Sequence[Addressing], datacentre: Datacentre, number: int
+) -> Router:
+    def nic(network: str, card: int, place: Callable[[Addressing], Interface]) -> Nic:
+        mac = _mac(_ROUTER, datacentre.index, number, card)
+        return Nic(network, mac, tuple(place(addressing) for addressing in addressings))
 
-    second = addressing.router_on_second_peering(datacentre, number)
+    lan = nic(lan_network(datacentre.name), 0, lambda a: a.router_on_lan(datacentre, number))
+    second = addressings[0].router_on_second_peering(datacentre, number)
     return Router(
         name=f"{datacentre.name}-router{number}",
         datacentre=datacentre.name,
         number=number,
         asn=router_asn(fabric, datacentre),
-        lan=Nic(lan_network(datacentre.name), mac(0), addressing.router_on_lan(datacentre, number)),
-        wan=Nic(WAN_NETWORK, mac(1), addressing.router_on_wan(datacentre, number)),
-        peering=Nic(PEERING_NETWORK, mac(2), addressing.router_on_peering(datacentre, number)),
-        second_peering=Nic(SECOND_PEERING_NETWORK, mac(3), second) if second else None,
+        router_id=_router_id(lan, datacentre, FIRST_ROUTER_HOST + number - 1),
+        lan=lan,
+        wan=nic(WAN_NETWORK, 1, lambda a: a.router_on_wan(datacentre, number)),
+        peering=nic(PEERING_NETWORK, 2, lambda a: a.router_on_peering(datacentre, number)),
+        second_peering=(
+            Nic(SECOND_PEERING_NETWORK, _mac(_ROUTER, datacentre.index, number, 3), (second,))
+            if second
+            else None
+        ),
     )
 
 
-def _nodes(fabric: Fabric, addressing: Addressing, datacentre: Datacentre) -> tuple[Node, ...]:
+def _nodes(
+    fabric: Fabric, addressings: Sequence[Addressing], datacentre: Datacentre
+) -> tuple[Node, ...]:
     by_role = {
-        Role.CONTROLPLANE: addressing.controlplane_hosts(datacentre),
-        Role.WORKER: addressing.worker_hosts(datacentre),
+        Role.CONTROLPLANE: addressings[0].controlplane_hosts(datacentre),
+        Role.WORKER: addressings[0].worker_hosts(datacentre),
     }
     return tuple(
-        Node(
-            name=node_name(datacentre.name, role, number),
-            datacentre=datacentre.name,
-            role=role,
-            asn=cluster_asn(fabric, datacentre),
-            lan=Nic(
-                lan_network(datacentre.name),
-                _mac(_NODE, datacentre.index, host, 0),
-                addressing.node(datacentre, host),
-            ),
-            gateway=addressing.gateway(datacentre).ip,
-            pod_cidr=addressing.pod_cidr(datacentre, host),
-        )
+        _node(fabric, addressings, datacentre, role, number, host)
         for role, hosts in by_role.items()
         for number, host in enumerate(hosts, start=1)
     )
+
+
+def _node(
+    fabric: Fabric,
+    addressings: Sequence[Addressing],
+    datacentre: Datacentre,
+    role: Role,
+    number: int,
+    host: int,
+) -> Node:
+    lan = Nic(
+        lan_network(datacentre.name),
+        _mac(_NODE, datacentre.index, host, 0),
+        tuple(addressing.node(datacentre, host) for addressing in addressings),
+    )
+    return Node(
+        name=f"{datacentre.name}-{role}{number}",
+        datacentre=datacentre.name,
+        role=role,
+        asn=cluster_asn(fabric, datacentre),
+        router_id=_router_id(lan, datacentre, host),
+        lan=lan,
+        gateways=tuple(addressing.gateway(datacentre).ip for addressing in addressings),
+        pod_cidrs=tuple(addressing.pod_cidr(datacentre, host) for addressing in addressings),
+    )
+
+
+def _router_id(lan: Nic, datacentre: Datacentre, host: int) -> IPv4Address:
+    own = (address.ip for address in lan.addresses)
+    return next((ip for ip in own if isinstance(ip, IPv4Address)), router_id(datacentre, host))
 
 
 _ROUTER, _NODE = 0x10, 0x20

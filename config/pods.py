@@ -5,22 +5,22 @@ Apart from `config.addressing`, so that a node needs nothing else of the configu
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from config.families import Address, Network
 
 _GATEWAY_HOST = 1
 _FIRST_POD_HOST = 10
 
 
-def pod_gateway(pod_cidr: IPv4Network) -> IPv4Address:
+def pod_gateway(pod_cidr: Network) -> Address:
     """The node's own address among its pods: what they use as their gateway."""
     return pod_cidr.network_address + _GATEWAY_HOST
 
 
-def pod_address(pod_cidr: IPv4Network, number: int) -> IPv4Address:
+def pod_address(pod_cidr: Network, number: int) -> Address:
     """The address of pod `number`, from 1."""
     return pod_cidr.network_address + _FIRST_POD_HOST + number - 1
 
 
-def most_pods(prefix_length: int) -> int:
-    """How many pods a PodCIDR of this length has room for."""
-    return max(0, (1 << (32 - prefix_length)) - 1 - _FIRST_POD_HOST)
+def most_pods(host_bits: int) -> int:
+    """How many pods a PodCIDR with so many bits for hosts has room for."""
+    return max(0, (1 << host_bits) - 1 - _FIRST_POD_HOST)

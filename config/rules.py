@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from ipaddress import IPv4Network
 
-from config import asns, egress_rules, service_rules
-from config.addressing import Addressing, positions
+from config import asns, egress_rules, family_rules, service_rules
+from config.addressing import OWN_LAN, Addressing, positions
 from config.errors import ConfigurationError, Problem
+from config.families import Family, Network
 from config.load_balancing import AddressType
 from config.observability import Discovery, Observability
-from config.pods import most_pods
 from config.schema import Datacentre, Fabric, Substrate
 from config.settings import Settings
 
@@ -25,10 +24,12 @@ CONTROLPLANE_COUNTS = (1, 3, 5)
 def problems(settings: Settings) -> list[Problem]:
     """Every rule that the settings break, in the order of the rules below."""
     fabric = settings.fabric
+    addressings = [Addressing(fabric, family) for family in fabric.families]
     return [
         *_duplicates(fabric),
-        *_ranges_that_end(fabric),
-        *_overlaps(fabric),
+        *family_rules.problems(settings),
+        *_ranges_that_end(addressings),
+        *(problem for addressing in addressings for problem in _overlaps(addressing)),
         *_as_numbers(fabric),
         *_controlplanes(fabric),
         *_timers(fabric),
@@ -59,17 +60,17 @@ def _duplicates(fabric: Fabric) -> Iterator[Problem]:
             seen.setdefault(value, field)
 
 
-def _ranges_that_end(fabric: Fabric) -> Iterator[Problem]:
-    """Asks the address plan for the outermost addresses of each datacentre."""
-    addressing = Addressing(fabric)
+def _ranges_that_end(addressings: Sequence[Addressing]) -> Iterator[Problem]:
+    """Asks the address plans for the outermost addresses of each datacentre."""
     found: dict[str, Problem] = {}
-    for _, datacentre in positions(fabric):
-        for ask in _outermost(addressing, datacentre):
-            try:
-                ask()
-            except ConfigurationError as error:
-                for problem in error.problems:
-                    found.setdefault(problem.field, problem)
+    for addressing in addressings:
+        for _, datacentre in positions(addressing.fabric):
+            for ask in _outermost(addressing, datacentre):
+                try:
+                    ask()
+                except ConfigurationError as error:
+                    for problem in error.problems:
+                        found.setdefault(problem.field, problem)
     yield from found.values()
 
 
@@ -89,37 +90,38 @@ def _outermost(addressing: Addressing, datacentre: Datacentre) -> Iterator[Calla
             yield partial(addressing.pod_cidr, datacentre, hosts[-1])
 
 
-def _overlaps(fabric: Fabric) -> Iterator[Problem]:
+def _overlaps(addressing: Addressing) -> Iterator[Problem]:
+    fabric, ranges = addressing.fabric, addressing.ranges
     named = [
-        (f"fabric.{name}", getattr(fabric, name))
+        (ranges.field(name), getattr(ranges, name))
         for name in ("pods", "services", "vips", "egress", "peering", "wan")
     ]
-    if fabric.redundancy.second_peering is not None:
+    if fabric.redundancy.second_peering is not None and addressing.family is Family.IPV4:
         named.append(("fabric.redundancy.second_peering", fabric.redundancy.second_peering))
     services = fabric.load_balancing
-    if AddressType.EXTERNAL_IP in services.announce:
+    if AddressType.EXTERNAL_IP in services.announce and addressing.family is Family.IPV4:
         named.append(("fabric.load_balancing.external_ips", services.external_ips))
-    if any(datacentre.lan is None for datacentre in fabric.datacentres):
-        named.append(("fabric.lans", fabric.lans))
-    lans = list(_lans(fabric))
+    shared = list(named)
+    if any(datacentre.own_lan(addressing.family) is None for datacentre in fabric.datacentres):
+        named.append((ranges.field("lans"), ranges.lans))
+    lans = list(_lans(addressing))
     yield from _overlapping(itertools.combinations(named, 2))
-    shared = [(field, network) for field, network in named if field != "fabric.lans"]
-    explicit = [(field, lan) for field, lan in lans if field.endswith(".lan")]
+    explicit = [(field, lan) for field, lan in lans if field.endswith("lan")]
     yield from _overlapping(itertools.product(explicit, shared))
     drawn = [item for item in lans if item not in explicit]
     yield from _overlapping(itertools.combinations(explicit, 2))
     yield from _overlapping(itertools.product(explicit, drawn))
 
 
-_Named = tuple[str, IPv4Network]
+_Named = tuple[str, Network]
 
 
-def _lans(fabric: Fabric) -> Iterator[_Named]:
-    addressing = Addressing(fabric)
-    for field, datacentre in positions(fabric):
+def _lans(addressing: Addressing) -> Iterator[_Named]:
+    own_field = OWN_LAN[addressing.family]
+    for field, datacentre in positions(addressing.fabric):
         with suppress(ConfigurationError):  # named by the rule on ranges that end
-            where = field if datacentre.lan is None else f"{field}.lan"
-            yield where, addressing.lan(datacentre)
+            is_own = datacentre.own_lan(addressing.family) is not None
+            yield f"{field}.{own_field}" if is_own else field, addressing.lan(datacentre)
 
 
 def _overlapping(pairs: Iterable[tuple[_Named, _Named]]) -> Iterator[Problem]:
@@ -189,14 +191,16 @@ def _bfd(fabric: Fabric) -> Iterator[Problem]:
 
 
 def _pods(fabric: Fabric) -> Iterator[Problem]:
-    room = most_pods(fabric.node_pods_prefix_length)
-    if fabric.twin.pods_per_node > room:
-        yield Problem(
-            "fabric.twin.pods_per_node",
-            fabric.twin.pods_per_node,
-            f"is more than the {room} that a /{fabric.node_pods_prefix_length} has room for",
-            "have fewer, or shorten fabric.node_pods_prefix_length",
-        )
+    for ranges in fabric.ranges:
+        length = ranges.node_pods_prefix_length
+        room = ranges.most_pods
+        if fabric.twin.pods_per_node > room:
+            yield Problem(
+                "fabric.twin.pods_per_node",
+                fabric.twin.pods_per_node,
+                f"is more than the {room} that a /{length} has room for",
+                f"have fewer, or shorten {ranges.field('node_pods_prefix_length')}",
+            )
 
 
 def _passwords(settings: Settings) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from ipaddress import (
     IPv4Network,
     IPv6Network,
     NetmaskValueError,
+    ip_address,
     ip_network,
 )
 from typing import Annotated
@@ -33,6 +34,9 @@ _RESERVED_ASNS = (
     (65552, 131071, "reserved by IANA"),
     (4294967295, 4294967295, "reserved by RFC 7300"),
 )
+
+#: What can be given to machines: global unicast and unique local (RFC 4291, section 2.4; RFC 4193).
+_IPV6_UNICAST = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
 
 
 def refusal(reason: str, remedy: str) -> PydanticCustomError:
@@ -71,16 +75,10 @@ def _usable_asn(value: int) -> int:
 def _ipv4_network(value: object) -> IPv4Network:
     if isinstance(value, IPv4Network):
         return value
-    if not isinstance(value, str) or "/" not in value:
-        raise refusal("is not a prefix", "write an IPv4 prefix such as 10.1.0.0/16")
-    try:
-        network = ip_network(value, strict=False)
-    except (AddressValueError, NetmaskValueError, ValueError):
-        raise refusal("is not a prefix", "write an IPv4 prefix such as 10.1.0.0/16") from None
+    network = _network(value, "an IPv4 prefix such as 10.1.0.0/16")
     if isinstance(network, IPv6Network):
         raise refusal("is IPv6, and this field takes IPv4", "write a prefix such as 10.1.0.0/16")
-    if str(network.network_address) != value.split("/", 1)[0]:
-        raise refusal("has bits set behind its prefix length", f"write {network}")
+    _no_host_bits(value, network)
     if not network.is_private and not network.is_global:
         raise refusal("cannot be routed", "use a prefix of RFC 1918")
     if network.is_multicast or network.is_loopback or network.is_link_local:
@@ -95,6 +93,39 @@ def _ipv4_address(value: object) -> IPv4Address:
         return IPv4Address(value if isinstance(value, str) else "")
     except AddressValueError:
         raise refusal("is not an address", "write an IPv4 address such as 10.112.0.10") from None
+
+
+def _ipv6_network(value: object) -> IPv6Network:
+    if isinstance(value, IPv6Network):
+        return value
+    network = _network(value, "an IPv6 prefix such as fd00:1::/48")
+    if isinstance(network, IPv4Network):
+        raise refusal("is IPv4, and this field takes IPv6", "write a prefix such as fd00:1::/48")
+    _no_host_bits(value, network)
+    if not any(network.subnet_of(unicast) for unicast in _IPV6_UNICAST):
+        raise refusal("cannot be given to machines", "use a prefix of fd00::/8 (RFC 4193)")
+    return network
+
+
+def _any_network(value: object) -> IPv4Network | IPv6Network:
+    if isinstance(value, str) and ":" in value:
+        return _ipv6_network(value)
+    return value if isinstance(value, IPv6Network) else _ipv4_network(value)
+
+
+def _network(value: object, wanted: str) -> IPv4Network | IPv6Network:
+    """The network that is written there, whatever its family."""
+    if not isinstance(value, str) or "/" not in value:
+        raise refusal("is not a prefix", f"write {wanted}")
+    try:
+        return ip_network(value, strict=False)
+    except (AddressValueError, NetmaskValueError, ValueError):
+        raise refusal("is not a prefix", f"write {wanted}") from None
+
+
+def _no_host_bits(value: object, network: IPv4Network | IPv6Network) -> None:
+    if ip_address(str(value).split("/", 1)[0]) != network.network_address:
+        raise refusal("has bits set behind its prefix length", f"write {network}")
 
 
 def _password(value: SecretStr) -> SecretStr:
@@ -133,6 +164,8 @@ DnsLabel = Annotated[str, AfterValidator(_dns_label)]
 Asn = Annotated[Whole, AfterValidator(_usable_asn)]
 Prefix = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
 Address = Annotated[IPv4Address, BeforeValidator(_ipv4_address)]
+Prefix6 = Annotated[IPv6Network, BeforeValidator(_ipv6_network)]
+AnyPrefix = Annotated[IPv4Network | IPv6Network, BeforeValidator(_any_network)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 LibvirtUri = Annotated[str, AfterValidator(_libvirt_uri)]
 Seconds = Annotated[Whole, Field(ge=1, le=65535)]

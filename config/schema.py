@@ -13,10 +13,23 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 
 from config.egress import EgressGateway
+from config.families import Family, Network
 from config.load_balancing import LoadBalancing
 from config.observability import Observability
+from config.ranges import LENGTHS, RANGES, Ipv6, Ranges
 from config.redundancy import Redundancy
-from config.scalars import Asn, DnsLabel, LibvirtUri, Password, Prefix, Seconds, Whole, refusal
+from config.scalars import (
+    AnyPrefix,
+    Asn,
+    DnsLabel,
+    LibvirtUri,
+    Password,
+    Prefix,
+    Prefix6,
+    Seconds,
+    Whole,
+    refusal,
+)
 from config.security import Security
 from config.strict import Strict
 
@@ -45,11 +58,16 @@ class Datacentre(Strict):
     name: DnsLabel
     index: Whole = Field(ge=1, le=_LARGEST_INDEX)
     lan: Prefix | None = None
+    ipv6_lan: Prefix6 | None = None
     routers: Whole = Field(default=1, ge=1, le=2)
     nodes: Nodes
     libvirt_uri: LibvirtUri | None = None
     router_asn: Asn | None = None
     cluster_asn: Asn | None = None
+
+    def own_lan(self, family: Family) -> Network | None:
+        """The LAN that it names in this family, if it does."""
+        return self.lan if family is Family.IPV4 else self.ipv6_lan
 
 
 PER_DATACENTRE: Literal["per-datacentre"] = "per-datacentre"
@@ -165,8 +183,24 @@ class PodRoutes(StrEnum):
     NONE = "none"
 
 
+def _families(value: object) -> object:
+    if not isinstance(value, list | tuple) or not value:
+        raise refusal("is no list of families", "write [ipv4], [ipv4, ipv6] or [ipv6]")
+    for family in value:
+        if family not in tuple(Family):
+            raise refusal(f"has {family}, which is no family", "write ipv4 or ipv6")
+    if len(set(value)) != len(value):
+        raise refusal("names a family twice", "name each once")
+    return value
+
+
+Families = Annotated[tuple[Family, ...], BeforeValidator(_families)]
+
+
 class Fabric(Strict):
     """The whole network: its ranges, its datacentres, and how they speak BGP.
+
+    The first of `families` is the primary one: Kubernetes gives it to a service that names none.
 
     `management` are the addresses that may come in by the WAN unasked: to the routers, and through
     them to nodes, pods and VIPs. Left out, that is nobody on the twin, and on libvirt the WAN's
@@ -175,6 +209,7 @@ class Fabric(Strict):
 
     cluster: DnsLabel = "underlay"
     datacentres: Datacentres = Field(default=2, validate_default=True)  # the short form, spelt out
+    families: Families = (Family.IPV4,)
 
     lans: Prefix = IPv4Network("10.1.0.0/16")
     lan_prefix_length: Whole = Field(default=24, ge=16, le=29)
@@ -185,7 +220,8 @@ class Fabric(Strict):
     egress: Prefix = IPv4Network("10.113.0.0/16")
     peering: Prefix = IPv4Network("172.30.0.0/22")
     wan: Prefix = IPv4Network("172.31.0.0/22")
-    management: tuple[Prefix, ...] | None = None
+    ipv6: Ipv6 = Ipv6()
+    management: tuple[AnyPrefix, ...] | None = None
 
     pod_routes: PodRoutes = PodRoutes.EACH
     load_balancing: LoadBalancing = LoadBalancing()
@@ -197,3 +233,13 @@ class Fabric(Strict):
     redundancy: Redundancy = Redundancy()
     twin: Twin = Twin()
     observability: Observability = Observability()
+
+    @property
+    def ranges(self) -> tuple[Ranges, ...]:
+        """The ranges of each family that the fabric has, the primary one's first."""
+        return tuple(self.ranges_of(family) for family in self.families)
+
+    def ranges_of(self, family: Family) -> Ranges:
+        """The ranges of one family."""
+        holder = self if family is Family.IPV4 else self.ipv6
+        return Ranges(family, **{name: getattr(holder, name) for name in (*RANGES, *LENGTHS)})

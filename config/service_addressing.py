@@ -6,10 +6,10 @@ An address is the number of its service within a range, or the one that the serv
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
 
 from config.addressing import Addressing
 from config.errors import ConfigurationError, Problem
+from config.families import Address, Network
 from config.load_balancing import AddressType, DemoService
 from config.schema import Fabric
 
@@ -32,7 +32,7 @@ class ServiceAddressing:
 
     fabric: Fabric
 
-    def range_of(self, kind: AddressType) -> IPv4Network:
+    def range_of(self, kind: AddressType) -> Network:
         """Where all addresses of this type come from."""
         match kind:
             case AddressType.LOAD_BALANCER_IP:
@@ -42,7 +42,7 @@ class ServiceAddressing:
             case AddressType.CLUSTER_IP:
                 return self.fabric.services
 
-    def pool_of(self, service: DemoService) -> IPv4Network:
+    def pool_of(self, service: DemoService) -> Network:
         """The pool that the service's VIP is from. Its datacentre must be one of the fabric's."""
         settings = self.fabric.load_balancing
         named = [d for d in self.fabric.datacentres if d.name == service.datacentre]
@@ -59,7 +59,7 @@ class ServiceAddressing:
             return Addressing(self.fabric).vips(named[0])
         return self.fabric.vips
 
-    def address(self, service: DemoService, kind: AddressType) -> IPv4Address:
+    def address(self, service: DemoService, kind: AddressType) -> Address:
         """The service's address of this type."""
         match kind:
             case AddressType.LOAD_BALANCER_IP:
@@ -74,7 +74,7 @@ class ServiceAddressing:
                 return _host(RANGE_FIELDS[kind], self.range_of(kind), service, host)
 
 
-def _host(field: str, network: IPv4Network, service: DemoService, host: int) -> IPv4Address:
+def _host(field: str, network: Network, service: DemoService, host: int) -> Address:
     if host >= network.num_addresses - 1:
         raise _refused(
             field,

@@ -11,7 +11,6 @@ from config.addressing import Addressing
 from config.errors import ConfigurationError, Problem
 from config.load_balancing import AddressType, DemoService, TrafficPolicy
 from config.plan import make_plan
-from config.pods import most_pods
 from config.schema import Fabric, PodRoutes
 from config.service_addressing import RANGE_FIELDS, ServiceAddressing
 from config.settings import Settings
@@ -172,15 +171,16 @@ def _unreachable_pods(fabric: Fabric) -> Iterator[Problem]:
 
 def _crowded_nodes(settings: Settings) -> Iterator[Problem]:
     """A node's PodCIDR must have room for all that are put there."""
-    length = settings.fabric.node_pods_prefix_length
     if not settings.fabric.load_balancing.demo:
         return
     with suppress(ConfigurationError):  # what cannot be planned is named by other rules
         busiest = make_plan(settings).load_balancing.most_pods_on_a_node
-        if busiest > most_pods(length):
+        tightest = min(settings.fabric.ranges, key=lambda ranges: ranges.most_pods)
+        length, room = tightest.node_pods_prefix_length, tightest.most_pods
+        if busiest > room:
             yield Problem(
                 f"{_FIELD}.demo",
                 None,
-                f"puts {busiest} pods on a node, and a /{length} has room for {most_pods(length)}",
+                f"puts {busiest} pods on a node, and a /{length} has room for {room}",
                 "have fewer replicas, or more nodes",
             )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_network
 
 from config.addressing import Addressing
+from config.families import Address, Family, Network, of
 from config.load_balancing import AddressType, DemoService, LoadBalancing, TrafficPolicy
 from config.machines import Node, Role, Site
 from config.pods import pod_address
@@ -20,7 +21,7 @@ class Pool:
     """A range that VIPs come from. A pool of one datacentre is for the services of that one."""
 
     name: str
-    cidr: IPv4Network
+    cidr: Network
     datacentre: str | None = None
 
 
@@ -34,7 +35,7 @@ class Backend:
     node: str
     datacentre: str
     number: int
-    address: IPv4Address
+    address: Address
 
     @property
     def pod(self) -> str:
@@ -51,11 +52,11 @@ class Service:
     policy: TrafficPolicy
     replicas: int
     datacentre: str | None
-    addresses: Mapping[AddressType, IPv4Address]
+    addresses: Mapping[AddressType, Address]
     backends: tuple[Backend, ...]
 
     @property
-    def vip(self) -> IPv4Address:
+    def vip(self) -> Address:
         """The address of the load balancer."""
         return self.addresses[AddressType.LOAD_BALANCER_IP]
 
@@ -71,7 +72,7 @@ class Services:
     announce: tuple[AddressType, ...]
     selector: Mapping[str, str]
     aggregation_length: int | None
-    announced: tuple[tuple[IPv4Network, int], ...]
+    announced: tuple[tuple[Network, int], ...]
     demo: tuple[Service, ...]
 
     @property
@@ -81,7 +82,13 @@ class Services:
 
 
 def make_services(fabric: Fabric, sites: Sequence[Site]) -> Services:
-    """Decide everything that follows from the settings. Raises `ConfigurationError`."""
+    """Decide everything that follows from the settings. Raises `ConfigurationError`.
+
+    Addresses of services are of IPv4: a fabric without it has no pools and announces none.
+    """
+    if Family.IPV4 not in fabric.families:
+        own = fabric.load_balancing
+        return Services((), own.announce, own.selector, own.aggregation_length, (), ())
     settings, addressing = fabric.load_balancing, ServiceAddressing(fabric)
     schedulable = _schedulable(sites)
     taken: Counter[str] = Counter()
@@ -100,13 +107,13 @@ def make_services(fabric: Fabric, sites: Sequence[Site]) -> Services:
     )
 
 
-def announcements(services: Services, sites: Sequence[Site]) -> dict[IPv4Network, frozenset[str]]:
+def announcements(services: Services, sites: Sequence[Site]) -> dict[Network, frozenset[str]]:
     """Which nodes announce which prefix, as long as all pods are there.
 
     For a ClusterIP it is `internalTrafficPolicy` that counts, and that is `Cluster` here.
     """
     everyone = frozenset(node.name for site in sites for node in site.nodes)
-    found: defaultdict[IPv4Network, frozenset[str]] = defaultdict(frozenset)
+    found: defaultdict[Network, frozenset[str]] = defaultdict(frozenset)
     for service in services.demo:
         with_pods = frozenset(backend.node for backend in service.backends)
         for kind in services.announce:
@@ -115,9 +122,9 @@ def announcements(services: Services, sites: Sequence[Site]) -> dict[IPv4Network
     return {prefix: nodes for prefix, nodes in found.items() if nodes}
 
 
-def _prefix(service: Service, kind: AddressType, services: Services) -> IPv4Network:
+def _prefix(service: Service, kind: AddressType, services: Services) -> Network:
     length = services.aggregation_length or 32
-    return IPv4Network((service.addresses[kind], length), strict=False)
+    return ip_network((service.addresses[kind], length), strict=False)
 
 
 def _pools(fabric: Fabric) -> Iterator[Pool]:
@@ -175,4 +182,6 @@ def _backends(
         placed.update((node.name, node.datacentre))
         taken[node.name] += 1
         number = taken[node.name]
-        yield Backend(node.name, node.datacentre, number, pod_address(node.pod_cidr, number))
+        yield Backend(
+            node.name, node.datacentre, number, pod_address(of(Family.IPV4, node.pod_cidrs), number)
+        )

@@ -4,16 +4,19 @@ Nodes peer with every router of their own datacentre. Routers of one AS are a fu
 are few; beyond `full_mesh_limit`, two of them reflect for the others (RFC 4456). Routers of
 different ASes are always a full mesh: eBGP has no reflectors. Routers speak on each network between
 them, so that losing one network loses no session of the other.
+
+Two machines have a session in each family, and its addresses and its routes are of that family
+alone: what Cilium says of IPv6 over IPv4 has a next hop that no router can use.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from ipaddress import IPv4Address
 
+from config.families import Address, Family, family_of
 from config.machines import Nic, Node, Router, Site
 
 #: Reflectors of an AS: a second one, so that losing the first loses nothing.
@@ -40,13 +43,18 @@ class Session:
     neighbor_name: str
     network: str
     neighbor_kind: SessionKind
-    neighbor: IPv4Address
+    neighbor: Address
     neighbor_asn: int
-    local_address: IPv4Address
+    local_address: Address
     local_asn: int
     neighbor_is_client: bool = False
     neighbor_reflects: bool = False
     password: str | None = None
+
+    @property
+    def family(self) -> Family:
+        """The family of the session's ends, and of what is told over it."""
+        return family_of(self.neighbor)
 
     @property
     def is_internal(self) -> bool:
@@ -72,8 +80,8 @@ def sessions(
         for router in site.routers:
             for node in site.nodes:
                 password = site.name if site.name in signed else None
-                ends[router.name].append(_end(router, node, (router.lan, node.lan), password))
-                ends[node.name].append(_end(node, router, (node.lan, router.lan), password))
+                ends[router.name] += _ends(router, node, (router.lan, node.lan), password)
+                ends[node.name] += _ends(node, router, (node.lan, router.lan), password)
     return {name: tuple(found) for name, found in ends.items()}
 
 
@@ -112,27 +120,32 @@ def _between_routers(
             reflects = same_asn and other.name in hubs
             is_client = same_asn and local.name in hubs and not reflects
             for cards in zip(local.peerings, other.peerings, strict=True):
-                end = _end(local, other, cards, password)
-                end = replace(end, neighbor_is_client=is_client, neighbor_reflects=reflects)
-                ends[local.name].append(end)
+                for end in _ends(local, other, cards, password):
+                    ends[local.name].append(
+                        replace(end, neighbor_is_client=is_client, neighbor_reflects=reflects)
+                    )
 
 
 def _index(site: Site) -> int:
     return site.index
 
 
-def _end(
-    local: Router | Node, other: Router | Node, by: tuple[Nic, Nic], password: str | None
-) -> Session:
-    """One machine's end; `by` are its own card and the other's."""
+def _ends(
+    local: Router | Node,
+    other: Router | Node,
+    by: tuple[Nic, Nic],
+    password: str | None,
+) -> Iterator[Session]:
+    """One machine's ends, one in each family; `by` are its own card and the other's."""
     own_card, other_card = by
-    return Session(
-        neighbor_name=other.name,
-        network=own_card.network,
-        neighbor_kind=SessionKind.ROUTER if isinstance(other, Router) else SessionKind.NODE,
-        neighbor=other_card.address.ip,
-        neighbor_asn=other.asn,
-        local_address=own_card.address.ip,
-        local_asn=local.asn,
-        password=password,
-    )
+    for own, others in zip(own_card.addresses, other_card.addresses, strict=True):
+        yield Session(
+            neighbor_name=other.name,
+            network=own_card.network,
+            neighbor_kind=SessionKind.ROUTER if isinstance(other, Router) else SessionKind.NODE,
+            neighbor=others.ip,
+            neighbor_asn=other.asn,
+            local_address=own.ip,
+            local_asn=local.asn,
+            password=password,
+        )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
+
+from config.families import Address, Network
 
 _OPEN_TO_OTHERS, _OPEN_TO_GROUP = 0o006, 0o060
 _SEARCHABLE_BY_OTHERS = 0o001
@@ -21,12 +23,12 @@ class Kvm:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the main table. `source` is the address that a network's own route brings."""
+    """A route of the main table. `source` is what a network's own route brings in IPv4."""
 
-    prefix: IPv4Network
+    prefix: Network
     device: str
-    gateway: IPv4Address | None = None
-    source: IPv4Address | None = None
+    gateway: Address | None = None
+    source: Address | None = None
 
     def __str__(self) -> str:
         by = f" via {self.gateway}" if self.gateway else ""
@@ -114,14 +116,14 @@ def _closed(folders: Sequence[str]) -> list[str]:
 
 
 def _routes(text: str) -> list[Route]:
-    """From `ip -json route`. The default route belongs to nobody's range."""
+    """From `ip -json route show table all`. The default route belongs to nobody's range."""
     return [
         Route(
-            IPv4Network(route["dst"]),
+            ip_network(route["dst"]),
             route.get("dev", "?"),
-            IPv4Address(route["gateway"]) if "gateway" in route else None,
-            IPv4Address(route["prefsrc"]) if "prefsrc" in route else None,
+            ip_address(route["gateway"]) if "gateway" in route else None,
+            ip_address(route["prefsrc"]) if "prefsrc" in route else None,
         )
         for route in json.loads(text or "[]")
-        if route.get("dst") != "default"
+        if "table" not in route and route.get("dst") != "default"
     ]

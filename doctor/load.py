@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
 
+from config import families
+from config.families import of
 from config.libvirt import DomainType, Libvirt, NodeSize
 from config.machines import Role, Site
 from config.plan import Plan
+from config.ranges import Ranges
 from config.settings import Settings
 
 _MEBIBYTES_PER_GIBIBYTE = 1024
@@ -24,15 +26,15 @@ class Network:
     """A range that the host is to have a route to. `setting` is where it is chosen."""
 
     setting: str
-    prefix: IPv4Network
+    prefix: families.Network
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """The machines, disks and networks of a stack on one host. Sizes are in MiB.
 
-    `images` is written at once; `disks` is what they grow to at most. `gateway` and `networks` are
-    of the WAN that libvirt makes there; without one, `networks` is empty.
+    `images` is written at once; `disks` is what they grow to at most. `gateways` and `networks`
+    are of the WAN that libvirt makes there; without one, `networks` is empty.
     """
 
     uri: str
@@ -43,7 +45,7 @@ class Load:
     images: int
     disks: int
     bridges: tuple[str, ...]
-    gateway: IPv4Address
+    gateways: tuple[families.Address, ...]
     networks: tuple[Network, ...]
 
 
@@ -76,7 +78,7 @@ def _load(libvirt: Libvirt, plan: Plan, uri: str, sites: Sequence[Site]) -> Load
         images=images,
         disks=images + _disks(sizes),
         bridges=tuple(b for b in (libvirt.wan.bridge, libvirt.peering.bridge) if b),
-        gateway=plan.wan_gateway.ip,
+        gateways=tuple(gateway.ip for gateway in plan.wan_gateways),
         networks=tuple(_networks(plan)) if makes_wan else (),
     )
 
@@ -87,11 +89,13 @@ def _disks(sizes: Sequence[NodeSize]) -> int:
 
 def _networks(plan: Plan) -> list[Network]:
     """What libvirt's WAN makes routes to: see `components.fabric_networks`."""
-    return [
-        Network("fabric.wan", plan.wan),
-        Network("fabric.lans", plan.lans),
-        Network("fabric.pods", plan.pods),
-        Network("fabric.vips", plan.vips),
-        *(Network(f"the LAN of {site.name}", site.lan) for site in plan.sites),
-        *(Network(f"the pods of {site.name}", site.pods) for site in plan.sites),
-    ]
+    return [network for ranges in plan.ranges for network in _of_family(plan, ranges)]
+
+
+def _of_family(plan: Plan, ranges: Ranges) -> Iterator[Network]:
+    for name in ("wan", "lans", "pods", "vips"):
+        yield Network(ranges.field(name), getattr(ranges, name))
+    for site in plan.sites:
+        yield Network(f"the LAN of {site.name}", of(ranges.family, site.lans))
+    for site in plan.sites:
+        yield Network(f"the pods of {site.name}", of(ranges.family, site.pod_ranges))

@@ -34,5 +34,5 @@ done
 for bridge in /sys/class/net/*/bridge; do
   [ -d "$bridge" ] && say bridge "$(basename "$(dirname "$bridge")")"
 done
-have ip && say routes "$(ip -json -4 route show | tr -d '\n')"
+have ip && say routes "$(ip -json route show table all | tr -d '\n')"
 exit 0

@@ -34,22 +34,24 @@ class RouterArtifacts:
 
 @dataclass(frozen=True, slots=True)
 class NodeArtifacts:
-    """A node's Talos patch, and its Node object in Kubernetes."""
+    """A node's Talos patch, its Node object, and what is its own in Cilium's BGP, if anything."""
 
     machine_patch: str
     node: Document
+    bgp_override: Document | None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteArtifacts:
     """What the cluster is told about one datacentre: its BGP, and the way out for some of its pods.
 
-    `egress_pods` are the twin's, which has no API server that would know them.
+    There is a peer config in each family. `egress_pods` are the twin's, which has no API server
+    that would know them.
     """
 
     name: str
     cluster_config: Document
-    peer_config: Document
+    peer_configs: tuple[Document, ...]
     egress_policy: Document | None
     egress_pods: tuple[Document, ...]
     secret: Sealed[Document] | None
@@ -108,7 +110,9 @@ def _router(plan: Plan, site: Site, router: Router) -> RouterArtifacts:
 
 def _node(plan: Plan, site: Site, node: Node) -> NodeArtifacts:
     return NodeArtifacts(
-        machine_patch=talos.machine_patch(plan, site, node), node=kubernetes.node_object(node)
+        machine_patch=talos.machine_patch(plan, site, node),
+        node=kubernetes.node_object(node),
+        bgp_override=cilium.bgp_override(plan, node),
     )
 
 
@@ -116,7 +120,7 @@ def _site(plan: Plan, site: Site) -> SiteArtifacts:
     return SiteArtifacts(
         name=site.name,
         cluster_config=cilium.bgp_cluster_config(plan, site),
-        peer_config=cilium.bgp_peer_config(plan, site),
+        peer_configs=tuple(cilium.bgp_peer_config(plan, site, family) for family in plan.families),
         egress_policy=egress.policy(plan, site),
         egress_pods=egress.pods(plan, site),
         secret=cilium.bgp_secret(plan, site),

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from config.machines import Site
+from config.families import Family
+from config.machines import Node, Site
 from config.plan import Plan
 from render import cilium_metrics, egress, services
 from render.documents import Document
@@ -72,6 +73,7 @@ def helm_values(plan: Plan) -> Document:
         "autoDirectNodeRoutes": True,
         "directRoutingSkipUnreachable": True,
         **egress.values(plan),
+        **_families(plan),
         # A node that passes a connection on to a pod elsewhere has the answers come back by itself.
         "loadBalancer": {"mode": "snat"},
         # A service without endpoints is withdrawn; by default, Cilium goes on announcing it where
@@ -84,8 +86,18 @@ def helm_values(plan: Plan) -> Document:
     }
 
 
+def _families(plan: Plan) -> Document:
+    """What differs from the chart's own families, which are IPv4 alone."""
+    values: Document = {}
+    if Family.IPV4 not in plan.families:
+        values["ipv4"] = {"enabled": False}
+    if Family.IPV6 in plan.families:
+        values |= {"ipv6": {"enabled": True}, "enableIPv6Masquerade": False}
+    return values
+
+
 def bgp_cluster_config(plan: Plan, site: Site) -> Document:
-    """The BGP instance of one datacentre's nodes: a peer for each router there.
+    """The BGP instance of one datacentre's nodes: a peer for each router there and each family.
 
     The datacentre must have nodes: they are what the instance runs on.
     """
@@ -103,10 +115,10 @@ def bgp_cluster_config(plan: Plan, site: Site) -> Document:
                     "localPort": LISTEN_PORT,
                     "peers": [
                         {
-                            "name": peer.neighbor_name,
+                            "name": _of_family(peer.neighbor_name, peer.family),
                             "peerAddress": str(peer.neighbor),
                             "peerASN": peer.neighbor_asn,
-                            "peerConfigRef": {"name": site.name},
+                            "peerConfigRef": {"name": _of_family(site.name, peer.family)},
                         }
                         for peer in peers
                     ],
@@ -116,8 +128,8 @@ def bgp_cluster_config(plan: Plan, site: Site) -> Document:
     }
 
 
-def bgp_peer_config(plan: Plan, site: Site) -> Document:
-    """How one datacentre's nodes speak to its routers.
+def bgp_peer_config(plan: Plan, site: Site, family: Family) -> Document:
+    """How one datacentre's nodes speak to its routers over sessions of this family.
 
     The family is spelt out: left out, Cilium negotiates two and advertises nothing.
     """
@@ -126,7 +138,7 @@ def bgp_peer_config(plan: Plan, site: Site) -> Document:
     return {
         "apiVersion": _API_VERSION,
         "kind": "CiliumBGPPeerConfig",
-        "metadata": {"name": site.name},
+        "metadata": {"name": _of_family(site.name, family)},
         "spec": {
             **secret,
             "timers": {
@@ -140,12 +152,29 @@ def bgp_peer_config(plan: Plan, site: Site) -> Document:
             },
             "families": [
                 {
-                    "afi": "ipv4",
+                    "afi": family.value,
                     "safi": "unicast",
                     "advertisements": {"matchLabels": {_ADVERTISE_LABEL: _ADVERTISED}},
                 }
             ],
         },
+    }
+
+
+def bgp_override(plan: Plan, node: Node) -> Document | None:
+    """The BGP identifier of a node without IPv4; with it, Cilium takes the node's IPv4 address.
+
+    Otherwise it would be made of a MAC that Cilium draws anew (docs.cilium.io, "BGP Control Plane
+    Resources", router ID).
+    """
+    if Family.IPV4 in plan.families:
+        return None
+    instance = {"name": node.datacentre, "routerID": str(node.router_id)}
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "CiliumBGPNodeConfigOverride",
+        "metadata": {"name": node.name},
+        "spec": {"bgpInstances": [instance]},
     }
 
 
@@ -183,6 +212,11 @@ def _secret(site: str, passwords: Mapping[str, str]) -> Document:
         "type": "Opaque",
         "stringData": {"password": passwords[site]},
     }
+
+
+def _of_family(name: str, family: Family) -> str:
+    """The name of what there is once in each family. IPv4's is the plain one."""
+    return name if family is Family.IPV4 else f"{name}-{family}"
 
 
 def secret_name(site: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from config.families import Family
 from config.machines import Router
 from config.plan import Plan
 from render import interfaces
+from render.openwrt import gateway_options, options
 from render.templating import fill
 
 NETWORK = "/etc/config/network"
@@ -32,11 +34,13 @@ def files(plan: Plan, router: Router) -> dict[str, str]:
     return {
         NETWORK: fill(
             "day0-network.j2",
-            router=router,
-            wan_gateway=plan.wan_gateway.ip,
+            wan_addresses=options(router.wan.addresses),
+            wan_gateways=gateway_options(plan.wan_gateways),
             interfaces=interfaces,
         ),
-        FIREWALL: fill("day0-firewall.j2", management=plan.management),
+        FIREWALL: fill(
+            "day0-firewall.j2", management=plan.management, ipv6=Family.IPV6 in plan.families
+        ),
         DROPBEAR: fill("day0-dropbear.j2"),
         SYSTEM: fill("day0-system.j2", router=router),
     }

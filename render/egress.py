@@ -7,6 +7,7 @@ Plane Resources").
 from __future__ import annotations
 
 from config.egress_gateways import Gateway
+from config.families import Family, of
 from config.machines import Site
 from config.plan import Plan
 from config.pods import pod_address
@@ -83,7 +84,7 @@ def interface(gateway: Gateway) -> Document:
 def pods(plan: Plan, site: Site) -> tuple[Document, ...]:
     """The twin's pods that policies select, the last of each node; it has no API server.
 
-    On a cluster they are whatever carries the labels.
+    On a cluster they are whatever carries the labels. Policies are of IPv4, so their address is.
     """
     if plan.egress_gateway is None:
         return ()
@@ -94,7 +95,7 @@ def pods(plan: Plan, site: Site) -> tuple[Document, ...]:
             "kind": "Pod",
             "metadata": {"name": f"{node.name}-pod{number}", "labels": labels},
             "spec": {"nodeName": node.name},
-            "status": {"podIP": str(pod_address(node.pod_cidr, number))},
+            "status": {"podIP": str(pod_address(of(Family.IPV4, node.pod_cidrs), number))},
         }
         for node in site.nodes
     )

@@ -25,6 +25,13 @@ def node_object(node: Node) -> Document:
             "name": node.name,
             "labels": {ZONE_LABEL: node.datacentre, HOSTNAME_LABEL: node.name},
         },
-        "spec": {"podCIDR": str(node.pod_cidr), "podCIDRs": [str(node.pod_cidr)]},
-        "status": {"addresses": [{"type": "InternalIP", "address": str(node.lan.address.ip)}]},
+        "spec": {
+            "podCIDR": str(node.pod_cidr),
+            "podCIDRs": [str(cidr) for cidr in node.pod_cidrs],
+        },
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": str(address.ip)} for address in node.lan.addresses
+            ]
+        },
     }

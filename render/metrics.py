@@ -7,6 +7,7 @@ So it is a CGI script for the shell and awk that every router has, and OpenWrt's
 from __future__ import annotations
 
 from config import routes
+from config.families import with_port
 from config.machines import Router, Site
 from config.observability import ROUTER_PORT
 from config.plan import Plan
@@ -34,11 +35,14 @@ def files(plan: Plan, site: Site, router: Router) -> dict[str, str]:
     if not plan.observability.routers:
         return {}
     return {
-        SCRIPT: fill("metrics.sh.j2", planned=routes.of_router(plan, site)),
+        SCRIPT: fill(
+            "metrics.sh.j2",
+            planned=routes.of_router(plan, site),
+            versions=[f.version for f in plan.families],
+        ),
         SERVER: fill(
             "uhttpd.j2",
-            address=router.lan.address.ip,
-            port=ROUTER_PORT,
+            listen=with_port(router.lan.address.ip, ROUTER_PORT),
             home=_HOME,
             cgi_prefix=_CGI_PREFIX,
         ),

@@ -6,8 +6,10 @@ In the style that OpenWrt 24.10 and 25.12 write themselves (OpenWrt wiki, "Netwo
 
 from __future__ import annotations
 
-from ipaddress import collapse_addresses
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
+from config.families import Address, Family, Interface, Network, of
 from config.machines import Router, Site
 from config.plan import Plan
 from config.security import Wan
@@ -21,18 +23,32 @@ def network(plan: Plan, site: Site, router: Router) -> str:
 
     The router's own LAN address comes first, so that the kernel takes it for its own traffic.
     """
-    gateway = () if site.has_shared_gateway else (site.gateway,)
+    gateways = () if site.has_shared_gateway else site.gateways
     return fill(
         "network.j2",
-        router=router,
-        lan_addresses=(router.lan.address, *gateway),
-        wan_gateway=plan.wan_gateway.ip,
+        lan_addresses=options((*router.lan.addresses, *gateways)),
+        wan_addresses=options(router.wan.addresses),
+        peerings=[(nic.network, options(nic.addresses)) for nic in router.peerings],
+        wan_gateways=gateway_options(plan.wan_gateways),
         interfaces=interfaces,
+        ipv6=Family.IPV6 in plan.families,
     )
 
 
 #: Rules whose counters say that somebody spoke BGP to the router whom the plan does not know.
 BGP_OF_STRANGERS = "bgp-of-strangers-by-"
+
+
+def options(addresses: Iterable[Interface]) -> list[tuple[str, Interface]]:
+    """Each address with the name of the list that it stands in."""
+    by_version = {4: "ipaddr", 6: "ip6addr"}
+    return [(by_version[address.version], address) for address in addresses]
+
+
+def gateway_options(gateways: Iterable[Interface]) -> list[tuple[str, Address]]:
+    """Each gateway's address with the name of its option."""
+    by_version = {4: "gateway", 6: "ip6gw"}
+    return [(by_version[gateway.version], gateway.ip) for gateway in gateways]
 
 
 def firewall(plan: Plan, site: Site, router: Router) -> str:
@@ -46,7 +62,7 @@ def firewall(plan: Plan, site: Site, router: Router) -> str:
         "firewall.j2",
         is_open=plan.security.wan is Wan.OPEN,
         management=plan.management,
-        nodes=[node.lan.address.ip for node in site.nodes],
+        nodes=[address.ip for node in site.nodes for address in node.lan.addresses],
         routers=[
             session.neighbor
             for session in plan.sessions[router.name]
@@ -55,26 +71,52 @@ def firewall(plan: Plan, site: Site, router: Router) -> str:
         peerings=plan.peerings,
         bfd=plan.bfd.enabled,
         has_shared_gateway=site.has_shared_gateway,
-        # Together, since nft takes no set whose members overlap.
-        inside=list(collapse_addresses(bird.unreachable(plan, site))),
+        inside=_inside(plan, site),
         of_strangers=BGP_OF_STRANGERS,
-        egress=plan.egress if plan.egress_gateway else None,
+        ipv4=Family.IPV4 in plan.families,
+        ipv6=Family.IPV6 in plan.families,
+        egress=[r.egress for r in plan.ranges if plan.egress_gateway and r.family is Family.IPV4],
     )
 
 
+def _inside(plan: Plan, site: Site) -> list[Network]:
+    """The ranges of the fabric in each family, joined: nft takes no set whose members overlap."""
+    found = [n for ranges in plan.ranges for n in bird.unreachable(plan, site, ranges)]
+    return [
+        *collapse_addresses(n for n in found if isinstance(n, IPv4Network)),
+        *collapse_addresses(n for n in found if isinstance(n, IPv6Network)),
+    ]
+
+
 def dhcp(plan: Plan, site: Site) -> str:
-    """The text of `/etc/config/dhcp`: a fixed lease for each node, from either router alike."""
-    return fill("dhcp.j2", site=site, peerings=plan.peerings)
+    """The text of `/etc/config/dhcp`: a fixed lease for each node, from either router alike.
+
+    Leases are of IPv4. In IPv6, odhcpd advertises the LAN's prefix and its DNS. Nobody makes an
+    address of his own of it, and no router is a default router by it: nodes have the plan's
+    addresses, and a gateway that moves (odhcpd's README, options of `dhcp`).
+    """
+    has_leases = Family.IPV4 in plan.families
+    ipv4 = Family.IPV4
+    return fill(
+        "dhcp.j2",
+        peerings=plan.peerings,
+        lan=of(ipv4, site.lans) if has_leases else None,
+        gateway=of(ipv4, site.gateways).ip if has_leases else None,
+        leases=[(node, node.lan.ip(ipv4)) for node in site.nodes] if has_leases else [],
+        ipv6_gateway=of(Family.IPV6, site.gateways).ip if Family.IPV6 in plan.families else None,
+    )
 
 
 def sysctl(plan: Plan, site: Site) -> str:
     """The text of `/etc/sysctl.d/90-underlay.conf`."""
     peerings = [interfaces.PEERINGS[network] for network in plan.peerings]
     one_way = not site.has_shared_gateway
+    ipv6 = Family.IPV6 in plan.families
     return fill(
         "sysctl.conf.j2",
         devices=(interfaces.LAN_PORT, interfaces.WAN, *peerings, interfaces.LAN_BRIDGE),
         interfaces=interfaces,
+        ipv6=ipv6,
         has_one_way={
             interfaces.LAN_BRIDGE: one_way,
             **dict.fromkeys(peerings, one_way and len(peerings) == 1),

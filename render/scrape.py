@@ -6,9 +6,9 @@ own label `job` goes before the name of the job that scrapes it.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
 from typing import TypedDict
 
+from config.families import Address, with_port
 from config.machines import Node
 from config.observability import ROUTER_PORT
 from config.plan import Plan
@@ -62,5 +62,5 @@ def _nodes(nodes: tuple[Node, ...], job: str, port: int) -> list[StaticConfig]:
     ]
 
 
-def _static(address: IPv4Address, port: int, **labels: str) -> StaticConfig:
-    return {"targets": [f"{address}:{port}"], "labels": labels}
+def _static(address: Address, port: int, **labels: str) -> StaticConfig:
+    return {"targets": [with_port(address, port)], "labels": labels}

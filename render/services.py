@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from config.families import Family
 from config.load_balancing import AddressType
 from config.plan import Plan
 from config.services import Pool, Service
@@ -103,6 +104,9 @@ def _service(plan: Plan, service: Service) -> Document:
         "ports": [{"name": "http", "protocol": "TCP", "port": service.port, "targetPort": "http"}],
         "externalTrafficPolicy": str(service.policy),
     }
+    if Family.IPV6 in plan.families:
+        # By default it would be of the primary family, and its addresses are of IPv4.
+        spec |= {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"]}
     if AddressType.CLUSTER_IP in addresses:
         spec["clusterIP"] = str(addresses[AddressType.CLUSTER_IP])
     if AddressType.EXTERNAL_IP in addresses:

@@ -6,6 +6,7 @@ field of `machine.network` that a document of its own has taken over.
 
 from __future__ import annotations
 
+from config.families import EVERYWHERE, family_of
 from config.images import TalosImage
 from config.machines import Node, Role, Site
 from config.plan import Plan
@@ -44,15 +45,18 @@ def _machine(plan: Plan, site: Site, node: Node) -> Document:
     gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
     return {
         # Cilium's interface has an address as well: the kubelet must not take that one.
-        "kubelet": {"nodeIP": {"validSubnets": [str(site.lan)]}},
+        "kubelet": {"nodeIP": {"validSubnets": [str(lan) for lan in site.lans]}},
         "network": {
-            "nameservers": [str(node.gateway)],
+            "nameservers": [str(gateway) for gateway in node.gateways],
             "interfaces": [
                 {
                     "deviceSelector": {"hardwareAddr": node.lan.mac},
                     "dhcp": False,
-                    "addresses": [str(node.lan.address)],
-                    "routes": [{"network": "0.0.0.0/0", "gateway": str(node.gateway)}],
+                    "addresses": [str(address) for address in node.lan.addresses],
+                    "routes": [
+                        {"network": str(EVERYWHERE[family_of(gateway)]), "gateway": str(gateway)}
+                        for gateway in node.gateways
+                    ],
                 },
                 *(egress.interface(item) for item in gateways if item.node == node.name),
             ],
@@ -71,8 +75,8 @@ def _machine(plan: Plan, site: Site, node: Node) -> Document:
 def _cluster(plan: Plan, site: Site, node: Node) -> Document:
     network: Document = {
         "cni": {"name": "none"},
-        "podSubnets": [str(plan.pods)],
-        "serviceSubnets": [str(plan.services)],
+        "podSubnets": [str(ranges.pods) for ranges in plan.ranges],
+        "serviceSubnets": [str(ranges.services) for ranges in plan.ranges],
     }
     everywhere: Document = {"network": network, "proxy": {"disabled": True}}
     if node.role is not Role.CONTROLPLANE:

@@ -94,7 +94,7 @@ def _last_changed(
             patch = of_value(artifacts.nodes[name].machine_patch)
             yield name, pulumi.Output.concat(node.domain.id, " ", patch)
     if fabric.cilium is not None:
-        told = [[site.cluster_config, site.peer_config] for site in artifacts.sites.values()]
+        told = [[site.cluster_config, *site.peer_configs] for site in artifacts.sites.values()]
         settings = cilium.model_dump(mode="json")
         shared = [*artifacts.advertisements, *artifacts.pools]
         demo = [[item.deployment, item.service] for item in artifacts.demo]

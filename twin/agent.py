@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address
 
+from config.families import Family, Network, family_of, of
 from twin import backends, cilium, egress, gobgp, load_balancer, manifest
 from twin.manifest import Manifest, TranslationError
 from twin.place import Place
@@ -68,10 +69,10 @@ class Agent:
             cilium.Local(
                 name=self.name,
                 labels=self.labels,
-                address=manifest.internal_address(self._object),
-                pod_cidr=self.pod_cidr,
+                addresses=manifest.internal_addresses(self._object),
+                pod_cidrs=self.pod_cidrs,
                 interfaces={
-                    name: [IPv4Address(text) for text in texts]
+                    name: [ip_address(text) for text in texts]
                     for name, texts in self.interfaces.items()
                 },
                 services=self.services,
@@ -82,13 +83,13 @@ class Agent:
             ),
         )
 
-    def steering(self, lan: IPv4Network, others: Sequence[Manifest]) -> Steering:
-        """What it makes of egress policies on a LAN, beside the `others` there, as Node objects."""
+    def steering(self, lans: Sequence[Network], others: Sequence[Manifest]) -> Steering:
+        """What it makes of egress policies on its LAN; `others` are the Node objects of others."""
         return Steering(
             name=self.name,
-            address=manifest.internal_address(self._object),
-            held=frozenset(IPv4Address(a) for held in self.interfaces.values() for a in held),
-            lan=lan,
+            addresses=frozenset(manifest.internal_addresses(self._object)),
+            held=frozenset(ip_address(a) for held in self.interfaces.values() for a in held),
+            lans=tuple(lans),
             entries=egress.entries(self.values, self._manifests, [self._object, *others]),
         )
 
@@ -97,18 +98,22 @@ class Agent:
         mode = manifest.mapping(self.values, "loadBalancer").get("mode", "snat")
         if mode != "snat":
             raise TranslationError(f"loadBalancer.mode {mode} is not in the twin: use snat")
+        if not self.services:
+            return load_balancer.NONE
         return load_balancer.ruleset(
             self.services,
             node=self.name,
-            address=manifest.internal_address(self._object),
-            pod_cidr=self.pod_cidr,
+            address=of(Family.IPV4, manifest.internal_addresses(self._object)),
+            pod_cidr=of(Family.IPV4, self.pod_cidrs),
             ready=ready,
         )
 
     @property
-    def pod_cidr(self) -> IPv4Network:
-        """The range of its node's pods."""
-        return manifest.pod_cidr(self._object)
+    def pod_cidrs(self) -> list[Network]:
+        """The ranges of its node's pods, in the families that Cilium has turned on."""
+        families = cilium.families(self.values)
+        cidrs = manifest.pod_cidrs(self._object)
+        return [cidr for cidr in cidrs if family_of(cidr) in families]
 
     @cached_property
     def values(self) -> Manifest:

@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, ip_address
 from typing import cast
 
+from config.families import Address, Family, Network, family_of, single
 from twin.gobgp import Neighbor, Speaker
 from twin.manifest import Manifest, TranslationError, labels, mapping, name, selects, sequence
 from twin.services import Service, announced
@@ -29,6 +30,7 @@ class Resources:
     """The cluster's Cilium resources, as far as a node of one datacentre can see them."""
 
     cluster_configs: tuple[Manifest, ...]
+    overrides: tuple[Manifest, ...]
     peer_configs: tuple[Manifest, ...]
     advertisements: tuple[Manifest, ...]
     secrets: tuple[Manifest, ...]
@@ -41,9 +43,20 @@ def resources(manifests: Iterable[Manifest]) -> Resources:
         by_kind[manifest.get("kind")].append(manifest)
     return Resources(
         cluster_configs=tuple(by_kind["CiliumBGPClusterConfig"]),
+        overrides=tuple(by_kind["CiliumBGPNodeConfigOverride"]),
         peer_configs=tuple(by_kind["CiliumBGPPeerConfig"]),
         advertisements=tuple(by_kind["CiliumBGPAdvertisement"]),
         secrets=tuple(by_kind["Secret"]),
+    )
+
+
+def families(values: Manifest) -> tuple[Family, ...]:
+    """The families that Helm's values turn on; IPv4 alone where they say nothing."""
+    by_default = {Family.IPV4: True, Family.IPV6: False}
+    return tuple(
+        family
+        for family, default in by_default.items()
+        if mapping(values, family.value).get("enabled", default)
     )
 
 
@@ -51,15 +64,17 @@ def resources(manifests: Iterable[Manifest]) -> Resources:
 class Local:
     """A node, and what its agent knows of services: which there are, and which pods answer.
 
-    `interfaces` are the addresses of the node's interfaces by their names.
+    It has an address and a PodCIDR in each family. `interfaces` are the addresses of its interfaces
+    by their names.
+
     `announces_without_endpoints` is `enable-no-service-endpoints-routable`.
     """
 
     name: str
     labels: Mapping[str, str]
-    address: IPv4Address
-    pod_cidr: IPv4Network
-    interfaces: Mapping[str, Sequence[IPv4Address]] = field(default_factory=dict)
+    addresses: Sequence[Address]
+    pod_cidrs: Sequence[Network]
+    interfaces: Mapping[str, Sequence[Address]] = field(default_factory=dict)
     services: Sequence[Service] = ()
     ready: AbstractSet[str] = frozenset()
     announces_without_endpoints: bool = True
@@ -82,22 +97,52 @@ def speaker(resources: Resources, node: Local) -> Speaker | None:
     instance = instances[0]
     local_asn = cast(int, instance.get("localASN", 0))
     neighbors: list[Neighbor] = []
-    announces: set[frozenset[IPv4Network]] = set()
+    told: defaultdict[Family, set[frozenset[Network]]] = defaultdict(set)
     for peer in sequence(instance, "peers"):
         config = _peer_config(resources, peer)
         if config is not None:
-            neighbors.append(_neighbor(peer, config, local_asn, resources.secrets))
-            announces.add(_announced(config, resources.advertisements, node))
-    if len(announces) > 1:
+            neighbor = _neighbor(peer, config, local_asn, resources.secrets)
+            neighbors.append(neighbor)
+            for family in neighbor.families:
+                prefixes = _announced(config, family, resources.advertisements, node)
+                if family is family_of(neighbor.address):
+                    told[family].add(prefixes)
+                elif prefixes:
+                    raise TranslationError(
+                        f"{name(config)} announces {family.label} over the session with "
+                        f"{neighbor.address}, with a next hop that no router can use"
+                    )
+    if any(len(found) > 1 for found in told.values()):
         raise TranslationError(
             f"{name(matching[0])} announces to some peers alone, which the twin does not"
         )
     return Speaker(
         asn=local_asn,
-        router_id=node.address,
+        router_id=_router_id(resources.overrides, node, instance),
         listen_port=cast("int | None", instance.get("localPort")),
         neighbors=tuple(neighbors),
-        prefixes=tuple(sorted(prefix for found in announces for prefix in found)),
+        next_hops=tuple(node.addresses),
+        prefixes=tuple(
+            sorted((prefix for found in told.values() for p in found for prefix in p), key=_order)
+        ),
+    )
+
+
+def _order(prefix: Network) -> tuple[int, int, int]:
+    return prefix.version, int(prefix.network_address), prefix.prefixlen
+
+
+def _router_id(overrides: Sequence[Manifest], node: Local, instance: Manifest) -> IPv4Address:
+    """The override's, or the node's IPv4 address. Else Cilium would make one of a MAC."""
+    for override in overrides:
+        for own in sequence(mapping(override, "spec"), "bgpInstances"):
+            if name(override) == node.name and own.get("name") == instance.get("name"):
+                return IPv4Address(str(own["routerID"]))
+    for address in node.addresses:
+        if isinstance(address, IPv4Address):
+            return address
+    raise TranslationError(
+        f"{node.name} has neither an IPv4 address nor a CiliumBGPNodeConfigOverride with a routerID"
     )
 
 
@@ -109,7 +154,8 @@ def _neighbor(
     restart_time = cast(int, restart.get("restartTimeSeconds", _RESTART_TIME))
     port = mapping(config, "spec", "transport").get("peerPort", _PEER_PORT)
     return Neighbor(
-        address=IPv4Address(str(peer["peerAddress"])),
+        address=ip_address(str(peer["peerAddress"])),
+        families=_families(config),
         asn=cast(int, peer.get("peerASN", 0)),
         local_asn=local_asn,
         port=cast(int, port),
@@ -126,17 +172,23 @@ def _peer_config(resources: Resources, peer: Manifest) -> Manifest | None:
     return next((config for config in resources.peer_configs if name(config) == wanted), None)
 
 
+def _families(config: Manifest) -> tuple[Family, ...]:
+    """Those that are negotiated over a session: both where the configuration names none."""
+    named = sequence(mapping(config, "spec"), "families")
+    return tuple(Family(str(family["afi"])) for family in named) or tuple(Family)
+
+
 def _announced(
-    config: Manifest, advertisements: Sequence[Manifest], node: Local
-) -> frozenset[IPv4Network]:
-    found: set[IPv4Network] = set()
-    for entry in _advertised(config, advertisements):
+    config: Manifest, of: Family, advertisements: Sequence[Manifest], node: Local
+) -> frozenset[Network]:
+    found: set[Network] = set()
+    for entry in _advertised(config, of, advertisements):
         match entry.get("advertisementType"):
             case "PodCIDR":
-                found.add(node.pod_cidr)
+                found.update(node.pod_cidrs)
             case "Interface":
                 wanted = str(mapping(entry, "interface").get("name"))
-                found |= {IPv4Network(address) for address in node.interfaces.get(wanted, ())}
+                found.update(map(single, node.interfaces.get(wanted, ())))
             case "Service":
                 found |= announced(
                     entry,
@@ -145,13 +197,15 @@ def _announced(
                     ready=node.ready,
                     without_endpoints=node.announces_without_endpoints,
                 )
-    return frozenset(found)
+    return frozenset(prefix for prefix in found if family_of(prefix) is of)
 
 
-def _advertised(config: Manifest, advertisements: Sequence[Manifest]) -> Iterator[Manifest]:
-    """What is advertised to a peer: the entries of all advertisements that its families name."""
+def _advertised(
+    config: Manifest, of: Family, advertisements: Sequence[Manifest]
+) -> Iterator[Manifest]:
+    """What is advertised to a peer in one family: the entries of all that the family names."""
     for family in sequence(mapping(config, "spec"), "families"):
-        if family.get("afi") == "ipv4" and family.get("advertisements") is not None:
+        if family.get("afi") == of and family.get("advertisements") is not None:
             for advertisement in advertisements:
                 if selects(mapping(family, "advertisements"), labels(advertisement)):
                     yield from sequence(mapping(advertisement, "spec"), "advertisements")

@@ -78,9 +78,11 @@ def _of_policy(policy: Manifest, pods: Sequence[Pod], nodes: Sequence[Manifest])
     way_out = mapping(spec, "egressGateway")
     wanted = mapping(way_out, "nodeSelector")
     ways = (
-        manifest.internal_address(n)
+        address
         for n in sorted(nodes, key=manifest.name)
         if selects(wanted, labels(n))
+        for address in manifest.internal_addresses(n)
+        if isinstance(address, IPv4Address)
     )
     gateway = next(ways, None)
     for pod in _selected(sequence(spec, "selectors"), pods, nodes):

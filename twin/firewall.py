@@ -19,6 +19,17 @@ TABLE = "inet fw4"
 #: What fw4 writes before a rule's name.
 COMMENT = "!fw4: "
 
+_IP = {"ipv4": "ip", "ipv6": "ip6"}
+_ICMP = {"ipv4": "icmp", "ipv6": "icmpv6"}
+_ICMPV6_TYPES = {
+    "bad-header": "parameter-problem",
+    "unknown-header-type": "parameter-problem",
+    "neighbour-solicitation": "nd-neighbor-solicit",
+    "neighbour-advertisement": "nd-neighbor-advert",
+    "router-solicitation": "nd-router-solicit",
+    "router-advertisement": "nd-router-advert",
+}
+
 _VERDICTS = {"ACCEPT": "accept", "REJECT": "jump handle_reject", "DROP": "drop"}
 
 #: With a reset or an error, so that whoever asks need not wait.
@@ -99,11 +110,11 @@ def _input(defaults: Section, zones: Sequence[Zone], rules: Sequence[Section]) -
 def _rule(rule: Section, zones: Sequence[Zone]) -> Iterator[str]:
     """A rule that opens or closes a zone, or the way from it to another zone (`dest`; `*`: any).
 
-    IPv6 has no part in the plan yet.
+    It is for both families, less those that its `family` or its addresses exclude.
     """
     by_name = {zone.name: zone for zone in zones}
     source, destination = by_name.get(rule.get("src")), rule.get("dest")
-    if source is None or rule.get("family") == "ipv6":
+    if source is None:
         return
     verdict = f"counter {_VERDICTS[rule.get('target', 'ACCEPT')]}"
     if name := rule.get("name"):
@@ -113,23 +124,52 @@ def _rule(rule: Section, zones: Sequence[Zone]) -> Iterator[str]:
         match += f" oifname {by_name[destination].interfaces}"
     elif destination not in {"", "*"}:
         return
+    for family in _families(rule):
+        yield from _of_family(rule, match, family, verdict)
+
+
+def _families(rule: Section) -> list[str | None]:
+    """The families that a rule is for, each alone; None where it is for whatever comes."""
+    named = rule.get("family", "any")
+    if named in _IP:
+        return [named]
+    given = [*rule.values("src_ip"), *rule.values("dest_ip")]
+    is_of_one = given or "icmp" in rule.values("proto")
+    return list(_IP) if is_of_one else [None]
+
+
+def _of_family(rule: Section, match: str, family: str | None, verdict: str) -> Iterator[str]:
+    """The rule in one family. Where it is for others' addresses alone, there is none."""
+    said = match
     for option, field in (("src_ip", "saddr"), ("dest_ip", "daddr")):
-        if addresses := ", ".join(rule.values(option)):
-            match += f" ip {field} {{ {addresses} }}"
-    protocols = rule.values("proto") or ["tcp", "udp"]
+        given = rule.values(option)
+        addresses = [address for address in given if (":" in address) == (family == "ipv6")]
+        if given and not addresses:
+            return
+        if family and addresses:
+            match += f" {_IP[family]} {field} {{ {', '.join(addresses)} }}"
+    if match == said and family and rule.get("family") == family:
+        match += f" meta nfproto {family}"
+    if limit := rule.get("limit"):
+        verdict = f"limit rate {limit.replace('sec', 'second')} {verdict}"
     ports = ", ".join(rule.values("dest_port")).replace(":", "-")
-    for protocol in protocols:
-        if protocol == "icmp":
-            types = ", ".join(rule.values("icmp_type"))
-            yield f"{match} meta l4proto icmp" + (
-                f" icmp type {{ {types} }} {verdict}" if types else f" {verdict}"
-            )
+    for protocol in rule.values("proto") or ["tcp", "udp"]:
+        if protocol == "icmp" and family:
+            types = ", ".join(_icmp_types(rule, family))
+            of_types = f" {_ICMP[family]} type {{ {types} }}" if types else ""
+            yield f"{match} meta l4proto {_ICMP[family]}{of_types} {verdict}"
         elif ports:
             yield f"{match} {protocol} dport {{ {ports} }} {verdict}"
         elif protocol == "all":
             yield f"{match} {verdict}"
         else:
             yield f"{match} meta l4proto {protocol} {verdict}"
+
+
+def _icmp_types(rule: Section, family: str) -> Iterator[str]:
+    """The rule's types in nftables' words. OpenWrt has names of its own for those of IPv6."""
+    words = {_ICMPV6_TYPES.get(name, name): None for name in rule.values("icmp_type")}
+    yield from words if family == "ipv6" else rule.values("icmp_type")
 
 
 def _forward(
@@ -143,8 +183,10 @@ def _forward(
     yield "    type filter hook forward priority filter; policy drop;"
     yield "    ct state established,related accept"
     for zone in zones:
-        if zone.section.is_on("masq") and not zone.section.is_on("masq_allow_invalid"):
-            yield f"    oifname {zone.interfaces} ct state invalid drop"
+        if zone.section.is_on("masq_allow_invalid"):
+            continue
+        for family in _masquerading(zone):
+            yield f"    oifname {zone.interfaces} meta nfproto {family} ct state invalid drop"
     for rule in rules:
         if rule.get("dest"):
             yield from _rule(rule, zones)
@@ -164,15 +206,24 @@ def _postrouting(zones: Sequence[Zone]) -> Iterator[str]:
     yield "  chain srcnat {"
     yield "    type nat hook postrouting priority srcnat; policy accept;"
     for zone in zones:
-        if zone.section.is_on("masq"):
-            yield f"    oifname {zone.interfaces} meta nfproto ipv4{_sources(zone)} masquerade"
+        for family in _masquerading(zone):
+            sources = _sources(zone, family)
+            yield f"    oifname {zone.interfaces} meta nfproto {family}{sources} masquerade"
     yield "  }"
 
 
-def _sources(zone: Zone) -> str:
+def _masquerading(zone: Zone) -> Iterator[str]:
+    """The families in which the zone masquerades: `masq` is of IPv4 alone."""
+    for option, family in (("masq", "ipv4"), ("masq6", "ipv6")):
+        if zone.section.is_on(option):
+            yield family
+
+
+def _sources(zone: Zone, family: str) -> str:
     """Whom a zone masquerades (`masq_src`): of these, and of those with a `!` none."""
-    listed = zone.section.values("masq_src")
+    listed = [a for a in zone.section.values("masq_src") if (":" in a) == (family == "ipv6")]
     named = [text for text in listed if not text.startswith("!")]
     spared = [text[1:] for text in listed if text.startswith("!")]
-    match = f" ip saddr {{ {', '.join(named)} }}" if named else ""
-    return match + (f" ip saddr != {{ {', '.join(spared)} }}" if spared else "")
+    word = _IP[family]
+    match = f" {word} saddr {{ {', '.join(named)} }}" if named else ""
+    return match + (f" {word} saddr != {{ {', '.join(spared)} }}" if spared else "")

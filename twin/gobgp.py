@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -14,6 +14,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
+from config.families import Address, Family, Network, family_of, of
 from twin import gobgp_pb2 as api
 
 #: How long an answer may take, and how long a new gobgpd may take to listen.
@@ -35,8 +36,10 @@ _Itself = tuple[int, str, int]
 _ITSELF_UNTOLD: _Itself = (0, "", 0)
 _NOT_LISTENING = -1
 
-_IPV4_UNICAST = api.Family(afi=api.Family.AFI_IP, safi=api.Family.SAFI_UNICAST)
-
+_UNICAST = {
+    Family.IPV4: api.Family(afi=api.Family.AFI_IP, safi=api.Family.SAFI_UNICAST),
+    Family.IPV6: api.Family(afi=api.Family.AFI_IP6, safi=api.Family.SAFI_UNICAST),
+}
 
 _Message = TypeVar("_Message", bound=Message)
 _Answer = TypeVar("_Answer")
@@ -48,9 +51,13 @@ class GobgpError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """A session as a node wants it. Times are in seconds; no restart time, no graceful restart."""
+    """A session as a node wants it, and the families that are told over it.
 
-    address: IPv4Address
+    Times are in seconds; no restart time, no graceful restart.
+    """
+
+    address: Address
+    families: tuple[Family, ...]
     asn: int
     local_asn: int
     port: int
@@ -63,13 +70,17 @@ class Neighbor:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """All that a node's GoBGP is to do. Without a listen port it only dials, like Cilium."""
+    """All that a node's GoBGP is to do. Without a listen port it only dials, like Cilium.
+
+    `next_hops` are the node's own addresses, one in each family of its prefixes.
+    """
 
     asn: int
     router_id: IPv4Address
     listen_port: int | None
     neighbors: tuple[Neighbor, ...]
-    prefixes: tuple[IPv4Network, ...]
+    next_hops: tuple[Address, ...]
+    prefixes: tuple[Network, ...]
 
 
 class Client:
@@ -112,17 +123,17 @@ class Client:
             and set(self.prefixes()) == set(speaker.prefixes)
         )
 
-    def sessions(self) -> dict[IPv4Address, str]:
+    def sessions(self) -> dict[Address, str]:
         """The state of each session by its neighbor's address, in RFC 4271's words."""
         states = api.PeerState.SessionState
         return {
-            IPv4Address(peer.conf.neighbor_address): states.Name(
+            ip_address(peer.conf.neighbor_address): states.Name(
                 peer.state.session_state
             ).capitalize()
             for peer in self._peers()
         }
 
-    def neighbors(self) -> dict[IPv4Address, Neighbor]:
+    def neighbors(self) -> dict[Address, Neighbor]:
         """The sessions as they are configured, by the neighbor's address."""
         found = (_neighbor(peer) for peer in self._peers())
         return {neighbor.address: neighbor for neighbor in found}
@@ -130,26 +141,29 @@ class Client:
     def withdraw_others(self, speaker: Speaker) -> None:
         """Announce no prefix that `speaker` does not."""
         for prefix in set(self.prefixes()) - set(speaker.prefixes):
-            request = api.DeletePathRequest(
-                family=_IPV4_UNICAST, path=_path(prefix, speaker.router_id)
-            )
+            # Which next hop it has does not matter to GoBGP, but one it must have.
+            path = _path(prefix, prefix.network_address)
+            request = api.DeletePathRequest(family=path.family, path=path)
             self._call("DeletePath", request, Empty)
 
     def announce(self, speaker: Speaker) -> None:
         """Announce every prefix that `speaker` does."""
         for prefix in set(speaker.prefixes) - set(self.prefixes()):
-            path = _path(prefix, speaker.router_id)
+            path = _path(prefix, of(family_of(prefix), speaker.next_hops))
             self._call("AddPath", api.AddPathRequest(path=path), api.AddPathResponse)
 
-    def prefixes(self) -> list[IPv4Network]:
+    def prefixes(self) -> list[Network]:
         """What it announces."""
-        answers = self._stream(
-            "ListPath", api.ListPathRequest(family=_IPV4_UNICAST), api.ListPathResponse
-        )
-        return [IPv4Network(answer.destination.prefix) for answer in answers]
+        return [
+            ip_network(answer.destination.prefix)
+            for family in _UNICAST.values()
+            for answer in self._stream(
+                "ListPath", api.ListPathRequest(family=family), api.ListPathResponse
+            )
+        ]
 
     def _apply_neighbors(
-        self, wanted: tuple[Neighbor, ...], configured: Mapping[IPv4Address, Neighbor]
+        self, wanted: tuple[Neighbor, ...], configured: Mapping[Address, Neighbor]
     ) -> None:
         for address in configured.keys() - {neighbor.address for neighbor in wanted}:
             self._call("DeletePeer", api.DeletePeerRequest(address=str(address)), Empty)
@@ -242,11 +256,12 @@ def _peer(neighbor: Neighbor) -> api.Peer:
         ),
         afi_safis=[
             api.AfiSafi(
-                config=api.AfiSafiConfig(family=_IPV4_UNICAST, enabled=True),
+                config=api.AfiSafiConfig(family=_UNICAST[family], enabled=True),
                 mp_graceful_restart=api.MpGracefulRestart(
                     config=api.MpGracefulRestartConfig(enabled=restarts)
                 ),
             )
+            for family in neighbor.families
         ],
     )
 
@@ -255,7 +270,13 @@ def _neighbor(peer: api.Peer) -> Neighbor:
     timers = peer.timers.config
     restart = peer.graceful_restart
     return Neighbor(
-        address=IPv4Address(peer.conf.neighbor_address),
+        address=ip_address(peer.conf.neighbor_address),
+        families=tuple(
+            family
+            for told in peer.afi_safis
+            for family, known in _UNICAST.items()
+            if known == told.config.family
+        ),
         asn=peer.conf.peer_asn,
         local_asn=peer.conf.local_asn,
         port=peer.transport.remote_port,
@@ -267,9 +288,9 @@ def _neighbor(peer: api.Peer) -> Neighbor:
     )
 
 
-def _path(prefix: IPv4Network, next_hop: IPv4Address) -> api.Path:
+def _path(prefix: Network, next_hop: Address) -> api.Path:
     return api.Path(
-        family=_IPV4_UNICAST,
+        family=_UNICAST[family_of(prefix)],
         nlri=_any(
             api.IPAddressPrefix(prefix=str(prefix.network_address), prefix_len=prefix.prefixlen)
         ),

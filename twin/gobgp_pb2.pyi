@@ -221,8 +221,10 @@ class Family(_message.Message):
         __slots__ = ()
         AFI_UNKNOWN: _ClassVar[Family.Afi]
         AFI_IP: _ClassVar[Family.Afi]
+        AFI_IP6: _ClassVar[Family.Afi]
     AFI_UNKNOWN: Family.Afi
     AFI_IP: Family.Afi
+    AFI_IP6: Family.Afi
     class Safi(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         SAFI_UNKNOWN: _ClassVar[Family.Safi]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from config import families
 from twin.machine import (
     Nic,
     apply_network,
@@ -21,12 +21,12 @@ from twin.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host with one card and one address, and ways to what is behind the routers."""
+    """A host with one card, and an address in each family, and ways to what is behind routers."""
 
     place: Place
     nics: tuple[Nic, ...]
-    address: IPv4Interface
-    routes: Mapping[IPv4Network, IPv4Address] = field(default_factory=dict)
+    addresses: tuple[families.Interface, ...]
+    routes: Mapping[families.Network, families.Address] = field(default_factory=dict)
 
     def build(self, owner: str, previous: Host | None = None) -> None:
         """Boot the host, or bring a running one to what it should be."""
@@ -43,11 +43,11 @@ class Host:
         return drift_of_network(observed, self.network(), len(self.nics))
 
     def network(self) -> Network:
-        """One card, one address, and the routes."""
+        """One card, its addresses, and the routes."""
         card = device_name(0)
         return Network(
             up=frozenset({"lo", card}),
-            addresses=frozenset({Address(card, self.address)}),
+            addresses=frozenset(Address(card, address) for address in self.addresses),
             routes=frozenset(Route(prefix, gateway) for prefix, gateway in self.routes.items()),
             neighbors=static_neighbors(self.nics, [card]),
         )

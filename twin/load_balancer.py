@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
+from config.families import Address, Network
 from twin.services import Endpoint, Frontend, Service
 
 TABLE = "ip services"
@@ -29,8 +30,8 @@ def ruleset(
     services: Sequence[Service],
     *,
     node: str,
-    address: IPv4Address,
-    pod_cidr: IPv4Network,
+    address: Address,
+    pod_cidr: Network,
     ready: AbstractSet[str],
 ) -> str:
     """The nftables script for a node with this name, address and PodCIDR; one transaction.

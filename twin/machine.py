@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 
+from config.families import Address
 from twin import iproute, namespaces
 from twin.network import (
     Neighbor,
@@ -27,13 +27,13 @@ from twin.segment import plug_command, port
 class Nic:
     """A card: the namespace of the segment it is plugged into, its MAC, and who else is there.
 
-    `neighbors` are the MACs of the other machines by their addresses. They become permanent ARP
+    `neighbors` are the MACs of the other machines by their addresses. They become permanent
     entries, since the kernel's table for the others is one for all namespaces and the host.
     """
 
     segment: str
     mac: str
-    neighbors: Mapping[IPv4Address, str]
+    neighbors: Mapping[Address, str]
 
 
 class MissingProgramError(RuntimeError):
@@ -46,7 +46,7 @@ def device_name(number: int) -> str:
 
 
 def static_neighbors(nics: Sequence[Nic], devices: Sequence[str]) -> frozenset[Neighbor]:
-    """The ARP entries for the NICs, on the devices that hold their addresses."""
+    """The permanent entries for the NICs, on the devices that hold their addresses."""
     return frozenset(
         Neighbor(device, address, mac)
         for nic, device in zip(nics, devices, strict=True)
@@ -84,6 +84,8 @@ def apply_network(
 
     `first` are commands to be run before, in the same process.
     """
+    if desired.has_ipv6:
+        _switch_ipv6(place, on=True)
     obsolete = (
         [
             *obsolete_addresses(observed, previous, desired),
@@ -95,6 +97,16 @@ def apply_network(
     iproute.batch(place.namespace, [*first, *commands(observed, desired), *obsolete])
     if obsolete:
         iproute.batch(place.namespace, commands(observe(place.namespace), desired))
+    if not desired.has_ipv6:
+        _switch_ipv6(place, on=False)
+
+
+def _switch_ipv6(place: Place, *, on: bool) -> None:
+    """Turn IPv6 on or off on all of the machine's devices. Off, they forget what they had of it."""
+    name, value = "net.ipv6.conf.all.disable_ipv6", "0" if on else "1"
+    with namespaces.inside(place.namespace):
+        if namespaces.read_sysctl(name) != value:
+            namespaces.write_sysctl(name, value)
 
 
 def observe_if_old(place: Place, *, is_new: bool) -> Observed:

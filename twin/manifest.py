@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from typing import TypeAlias, cast
 
 import yaml
+
+from config.families import Address, Network
 
 Manifest: TypeAlias = Mapping[str, object]
 
@@ -59,15 +61,15 @@ def selects(selector: Manifest, of: Mapping[str, str]) -> bool:
     return all(of.get(label) == value for label, value in wanted.items())
 
 
-def pod_cidr(node: Manifest) -> IPv4Network:
-    """The range of a Node object's pods."""
-    return IPv4Network(str(mapping(node, "spec")["podCIDR"]))
+def pod_cidrs(node: Manifest) -> list[Network]:
+    """The ranges of a Node object's pods, one in each family, the primary one's first."""
+    return [ip_network(text) for text in cast("list[str]", mapping(node, "spec")["podCIDRs"])]
 
 
-def internal_address(node: Manifest) -> IPv4Address:
-    """The address by which a Node object's node is known in the cluster."""
-    return next(
-        IPv4Address(str(entry["address"]))
+def internal_addresses(node: Manifest) -> list[Address]:
+    """The addresses by which a Node object's node is known in the cluster."""
+    return [
+        ip_address(str(entry["address"]))
         for entry in sequence(mapping(node, "status"), "addresses")
         if entry["type"] == "InternalIP"
-    )
+    ]

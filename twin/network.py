@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import TypeVar, cast
 
+from config import families
+from config.families import EVERYWHERE, Family, family_of
 from twin import iproute
 
 
@@ -23,7 +25,7 @@ class Address:
     """
 
     device: str
-    interface: IPv4Interface
+    interface: families.Interface
     rank: int = field(default=0, compare=False)
 
 
@@ -31,8 +33,8 @@ class Address:
 class Route:
     """A route of ours: by a gateway, straight onto a device, or nowhere (`unreachable`)."""
 
-    prefix: IPv4Network
-    gateway: IPv4Address | None = None
+    prefix: families.Network
+    gateway: families.Address | None = None
     device: str | None = None
 
     def __str__(self) -> str:
@@ -45,10 +47,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """An ARP entry that needs no ARP: it does not count against the kernel's shared table."""
+    """An entry that needs no ARP, nor its like in IPv6: the kernel's shared table is not for it."""
 
     device: str
-    address: IPv4Address
+    address: families.Address
     mac: str
 
 
@@ -70,6 +72,11 @@ class Network:
     routes: frozenset[Route] = frozenset()
     neighbors: frozenset[Neighbor] = frozenset()
 
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether any device has an address of IPv6."""
+        return any(address.interface.version == 6 for address in self.addresses)
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -83,7 +90,7 @@ def observe(namespace: str) -> Observed:
     """Ask the kernel, in one process."""
     devices, routes, neighbors = iproute.query(
         namespace,
-        ["address show", "route show proto static", "neighbor show nud permanent"],
+        ["address show", "route show table all proto static", "neighbor show nud permanent"],
     )
     names = frozenset(str(device["ifname"]) for device in devices)
     return Observed(
@@ -113,7 +120,7 @@ def commands(observed: Observed, desired: Network) -> list[str]:
         *_bridge_commands(observed, desired),
         *(f"link set {name} up" for name in sorted(desired.up - observed.network.up)),
         *(
-            f"address add {address.interface} dev {address.device}"
+            f"address add {address.interface} dev {address.device}{_flags(address)}"
             for address in _sorted(desired.addresses - observed.network.addresses)
         ),
         *(f"route del {route}" for route in _sorted(observed.network.routes - desired.routes)),
@@ -136,11 +143,14 @@ def commands(observed: Observed, desired: Network) -> list[str]:
 def obsolete_addresses(observed: Observed, previous: Network, desired: Network) -> list[str]:
     """The commands that remove the addresses which only the previous network had.
 
-    With a device's last address the kernel drops its routes: look again afterwards.
+    The last of a device's go first: with the first of a subnet the kernel drops the others. With
+    its last address it drops the device's routes: look again afterwards.
     """
-    obsolete = (previous.addresses - desired.addresses) & observed.network.addresses
+    obsolete = previous.addresses - desired.addresses
     return [
-        f"address del {address.interface} dev {address.device}" for address in _sorted(obsolete)
+        f"address del {address.interface} dev {address.device}"
+        for address in reversed(_sorted(obsolete))
+        if address in observed.network.addresses
     ]
 
 
@@ -148,6 +158,15 @@ def obsolete_bridges(observed: Observed, previous: Network, desired: Network) ->
     """The commands that remove the bridges which only the previous network had."""
     names = {bridge.name for bridge in previous.bridges} - {b.name for b in desired.bridges}
     return [f"link del {name}" for name in sorted(names & observed.devices)]
+
+
+def _flags(address: Address) -> str:
+    """In IPv6: no search for a twin of the address, which takes a second; no route to itself."""
+    interface = address.interface
+    if interface.version == 4:
+        return ""
+    is_single = interface.network.prefixlen == interface.max_prefixlen
+    return " nodad noprefixroute" if is_single else " nodad"
 
 
 def _changing_bridges(observed: Observed, desired: Network) -> frozenset[str]:
@@ -198,23 +217,25 @@ def _bridges(devices: list[Json]) -> frozenset[Bridge]:
 def _addresses(devices: list[Json]) -> Iterator[Address]:
     for device in devices:
         for found in cast("list[Json]", device.get("addr_info", [])):
-            if found.get("family") == "inet":
-                interface = IPv4Interface(f"{found['local']}/{found['prefixlen']}")
+            # In IPv6, those of the link and of the loopback are the kernel's own.
+            if found["family"] == "inet" or found.get("scope") == "global":
+                interface = ip_interface(f"{found['local']}/{found['prefixlen']}")
                 yield Address(str(device["ifname"]), interface)
 
 
 def _route(route: Json) -> Route:
-    destination = "0.0.0.0/0" if route["dst"] == "default" else str(route["dst"])
-    gateway = route.get("gateway")
+    gateway = ip_address(str(route["gateway"])) if "gateway" in route else None
     unreachable = route.get("type") == "unreachable"
+    if route["dst"] == "default":
+        prefix = EVERYWHERE[family_of(gateway) if gateway else Family.IPV4]
+    else:
+        prefix = ip_network(str(route["dst"]))
     return Route(
-        prefix=IPv4Network(destination),
-        gateway=IPv4Address(str(gateway)) if gateway else None,
+        prefix=prefix,
+        gateway=gateway,
         device=None if unreachable or gateway else str(route["dev"]),
     )
 
 
 def _neighbor(neighbor: Json) -> Neighbor:
-    return Neighbor(
-        str(neighbor["dev"]), IPv4Address(str(neighbor["dst"])), str(neighbor["lladdr"])
-    )
+    return Neighbor(str(neighbor["dev"]), ip_address(str(neighbor["dst"])), str(neighbor["lladdr"]))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import ip_interface
 from pathlib import Path
 
+from config.families import Family, family_of, of, single
+from config.families import Network as IpNetwork
 from twin import (
     agentd,
     backends,
+    cilium,
     daemons,
     gobgp,
     gobgpd,
@@ -44,6 +48,7 @@ _SYSCTLS = {
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.default.send_redirects": "0",
 }
+_IPV6_SYSCTLS = {"net.ipv6.conf.all.forwarding": "1"}
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ class Node:
             serving = {endpoint.pod for endpoint in self.agent.own_endpoints}
             backends.end(p for p in kept if p.machine not in serving)
         self._build_network(owner, previous, is_new=is_new)
-        apply_sysctls(self.place, _SYSCTLS)
-        masquerade.apply(self.place, self._values, self.pod_cidr, is_new=is_new)
+        apply_sysctls(self.place, self.sysctls())
+        masquerade.apply(self.place, self._values, self.pod_cidrs, is_new=is_new)
         steering.apply(
             self.place,
             self._steering,
@@ -112,7 +117,7 @@ class Node:
         for pod in self.pods():
             in_pod = drift_of_network(observe(pod.place.namespace), pod.network(), 1)
             found += [f"{pod.place.machine}: {deviation}" for deviation in in_pod]
-        found += [f"sysctl {name}" for name in differing_sysctls(self.place, _SYSCTLS)]
+        found += [f"sysctl {name}" for name in differing_sysctls(self.place, self.sysctls())]
         found += steering.drift(self.place, self._steering)
         found += agentd.drift(self.agent)
         speaker = self.agent.speaker(self.agent.ready())
@@ -126,16 +131,21 @@ class Node:
         return found
 
     def pods(self) -> list[Pod]:
-        """The node's pods, from the PodCIDR of its Node object (`ipam.mode=kubernetes`)."""
+        """The node's pods, from the PodCIDRs of its Node object (`ipam.mode=kubernetes`)."""
         mode = manifest.mapping(self._values, "ipam").get("mode")
         if mode != "kubernetes":
             raise TranslationError(f"ipam.mode {mode} is not in the twin: use kubernetes")
-        return pods.pods_of(self.place, self.pod_cidr, self.pods_per_node)
+        return pods.pods_of(self.place, self.pod_cidrs, self.pods_per_node)
 
     @property
-    def pod_cidr(self) -> IPv4Network:
-        """The range of the node's pods."""
-        return manifest.pod_cidr(self._object)
+    def pod_cidrs(self) -> list[IpNetwork]:
+        """The ranges of the node's pods, in the families that Cilium has turned on."""
+        return self.agent.pod_cidrs
+
+    def sysctls(self) -> dict[str, str]:
+        """What Talos and Cilium tell the kernel."""
+        has_ipv6 = Family.IPV6 in cilium.families(self._values)
+        return {**_SYSCTLS, **(_IPV6_SYSCTLS if has_ipv6 else {})}
 
     def network(self) -> Network:
         """What Talos makes of its machine configuration, and Cilium of its values."""
@@ -149,19 +159,31 @@ class Node:
                 [
                     *(Address(name, one) for name, held in machine.dummies.items() for one in held),
                     *(Address(card, address) for address in machine.addresses),
-                    *(Address(pod.node_device, IPv4Interface(pod.gateway)) for pod in own),
+                    *(
+                        Address(pod.node_device, ip_interface(gateway))
+                        for pod in own
+                        for gateway in pod.gateways
+                    ),
                 ]
             ),
             routes=frozenset(
                 [
                     *machine.routes,
-                    Route(self.pod_cidr),
-                    *(Route(IPv4Network(pod.address), device=pod.node_device) for pod in own),
-                    *self._direct_routes(machine.addresses[0].network),
+                    *(Route(cidr) for cidr in self.pod_cidrs),
+                    *(
+                        Route(single(address), device=pod.node_device)
+                        for pod in own
+                        for address in pod.addresses
+                    ),
+                    *self._direct_routes([address.network for address in machine.addresses]),
                 ]
             ),
             neighbors=static_neighbors(self.nics, [card])
-            | {Neighbor(pod.node_device, pod.address, pod.mac) for pod in own},
+            | {
+                Neighbor(pod.node_device, address, pod.mac)
+                for pod in own
+                for address in pod.addresses
+            },
         )
 
     @cached_property
@@ -196,19 +218,23 @@ class Node:
             seen = observe_if_old(pod.place, is_new=pod in new_pods)
             apply_network(pod.place, seen, pod.network())
 
-    def _direct_routes(self, lan: IPv4Network) -> list[Route]:
+    def _direct_routes(self, lans: Sequence[IpNetwork]) -> list[Route]:
         """`autoDirectNodeRoutes`: to the pods of nodes on the same LAN without the router."""
         if not self._values.get("autoDirectNodeRoutes"):
             return []
+        own = {family_of(cidr) for cidr in self.pod_cidrs}
         return [
-            Route(manifest.pod_cidr(other), gateway=manifest.internal_address(other))
+            Route(of(family_of(gateway), manifest.pod_cidrs(other)), gateway=gateway)
             for other in self._others
-            if manifest.internal_address(other) in lan
+            for gateway in manifest.internal_addresses(other)
+            if family_of(gateway) in own and any(gateway in lan for lan in lans)
         ]
 
     @cached_property
     def _steering(self) -> Steering:
-        return self.agent.steering(self._machine.addresses[0].network, self._others)
+        return self.agent.steering(
+            [address.network for address in self._machine.addresses], self._others
+        )
 
     @property
     def _others(self) -> list[Manifest]:

@@ -1,15 +1,18 @@
 """A node's pods: a namespace each, with an address of the node's PodCIDR.
 
-Wired as Cilium wires them: a veth pair, a /32 on the pod's end, and the node's own pod address as
-its gateway.
+Wired as Cilium wires them: a veth pair, single addresses on the pod's end, and the node's own pod
+addresses as its gateways.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_interface
 
+from config.families import EVERYWHERE, family_of, single
+from config.families import Address as IpAddress
+from config.families import Network as IpNetwork
 from config.pods import pod_address, pod_gateway
 from twin import iproute
 from twin.network import Address, Neighbor, Network, Observed, Route, observe
@@ -18,35 +21,42 @@ from twin.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod and the two ends of its cable."""
+    """Pod `number` of a node, and its cable. It has an address and a gateway in each family."""
 
     place: Place
-    address: IPv4Address
-    gateway: IPv4Address
-    node_device: str
+    number: int
+    addresses: tuple[IpAddress, ...]
+    gateways: tuple[IpAddress, ...]
+
+    @property
+    def node_device(self) -> str:
+        """The node's end of the cable."""
+        return f"lxc{self.number}"
 
     @property
     def mac(self) -> str:
         """The MAC of the pod's end."""
-        return _mac(0x30, self.address)
+        return _mac(0x30, self.number)
 
     @property
     def node_mac(self) -> str:
         """The MAC of the node's end."""
-        return _mac(0x31, self.address)
+        return _mac(0x31, self.number)
 
     def network(self) -> Network:
-        """A /32, and everything by the node."""
+        """Single addresses, and everything by the node."""
         return Network(
             up=frozenset({"lo", "eth0"}),
-            addresses=frozenset({Address("eth0", IPv4Interface(self.address))}),
+            addresses=frozenset(Address("eth0", ip_interface(own)) for own in self.addresses),
             routes=frozenset(
-                {
-                    Route(IPv4Network(self.gateway), device="eth0"),
-                    Route(_EVERYWHERE, gateway=self.gateway),
-                }
+                route
+                for gateway in self.gateways
+                for route in (
+                    Route(single(gateway), device="eth0"),
+                    Route(EVERYWHERE[family_of(gateway)], gateway=gateway),
+                )
             ),
-            neighbors=frozenset({Neighbor("eth0", self.gateway, self.node_mac)}),
+            neighbors=frozenset(Neighbor("eth0", via, self.node_mac) for via in self.gateways),
         )
 
     def cable(self) -> str:
@@ -61,14 +71,14 @@ class Pod:
         return self.node_device not in node.devices
 
 
-def pods_of(node: Place, pod_cidr: IPv4Network, count: int) -> list[Pod]:
-    """So many pods of a node, numbered from 1."""
+def pods_of(node: Place, pod_cidrs: Sequence[IpNetwork], count: int) -> list[Pod]:
+    """So many pods of a node, numbered from 1, with an address of each range."""
     return [
         Pod(
             place=Place(node.stack, f"{node.machine}-pod{number}"),
-            address=pod_address(pod_cidr, number),
-            gateway=pod_gateway(pod_cidr),
-            node_device=f"lxc{number}",
+            number=number,
+            addresses=tuple(pod_address(cidr, number) for cidr in pod_cidrs),
+            gateways=tuple(pod_gateway(cidr) for cidr in pod_cidrs),
         )
         for number in range(1, count + 1)
     ]
@@ -83,8 +93,6 @@ def remove(node: Place, unwanted: Sequence[Pod]) -> None:
         pod.place.release()
 
 
-_EVERYWHERE = IPv4Network("0.0.0.0/0")
-
-
-def _mac(kind: int, address: IPv4Address) -> str:
-    return ":".join(f"{octet:02x}" for octet in (0x02, kind, *address.packed))
+def _mac(kind: int, number: int) -> str:
+    """Nobody but the two ends of a cable sees it, so other nodes' pods may have the same."""
+    return ":".join(f"{octet:02x}" for octet in (0x02, kind, *number.to_bytes(4)))

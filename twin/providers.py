@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from pulumi.dynamic import (
@@ -206,9 +206,9 @@ class HostProvider(ThingProvider):
         return Host(
             place=_place(props),
             nics=_nics(props),
-            address=IPv4Interface(props["address"]),
+            addresses=tuple(map(ip_interface, props["addresses"])),
             routes={
-                IPv4Network(prefix): IPv4Address(gateway)
+                ip_network(prefix): ip_address(gateway)
                 for prefix, gateway in props.get("routes", {}).items()
             },
         )
@@ -223,7 +223,7 @@ def _nics(props: Props) -> tuple[Nic, ...]:
         Nic(
             segment=nic["segment"],
             mac=nic["mac"],
-            neighbors={IPv4Address(ip): mac for ip, mac in nic["neighbors"].items()},
+            neighbors={ip_address(ip): mac for ip, mac in nic["neighbors"].items()},
         )
         for nic in props["nics"]
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pulumi
 from pulumi.dynamic import Resource
 
+from config.families import Address, Interface, Network
 from twin.cluster import Documents
 from twin.providers import (
     ClusterProvider,
@@ -34,7 +34,7 @@ class NicArgs:
 
     segment: pulumi.Output[str]
     mac: str
-    neighbors: Mapping[IPv4Address, str]
+    neighbors: Mapping[Address, str]
 
     def inputs(self) -> dict[str, object]:
         """As the engine takes it."""
@@ -148,13 +148,13 @@ class Host(Machine, module="twin", name="Host"):
         seat: Seat,
         machine: str,
         nics: Sequence[NicArgs],
-        address: IPv4Interface,
-        routes: Mapping[IPv4Network, IPv4Address],
+        addresses: Sequence[Interface],
+        routes: Mapping[Network, Address],
         opts: pulumi.ResourceOptions,
     ) -> None:
         inputs = _machine_inputs(seat, machine, nics)
         inputs |= {
-            "address": str(address),
+            "addresses": [str(address) for address in addresses],
             "routes": {str(prefix): str(gateway) for prefix, gateway in routes.items()},
         }
         super().__init__(HostProvider(), name, inputs, opts)

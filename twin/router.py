@@ -6,10 +6,11 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface
 from os import kill
 from pathlib import Path
 
+from config.families import EVERYWHERE, family_of
 from render import metrics
 from twin import birdc, daemons, firewall, uci, web
 from twin.machine import (
@@ -37,8 +38,6 @@ KEEPALIVED_FILE = "/etc/keepalived/keepalived.conf"
 UHTTPD_FILE = web.CONFIGURATION
 
 _BIRD_LIMIT_SECONDS = 10
-
-_EVERYWHERE = IPv4Network("0.0.0.0/0")
 
 
 class RefusedError(RuntimeError):
@@ -117,14 +116,17 @@ class Router:
             up=frozenset({"lo", *cards, *(bridge.name for bridge in bridges)}),
             bridges=bridges,
             addresses=frozenset(
-                Address(section.get("device"), IPv4Interface(text), rank)
+                Address(section.get("device"), ip_interface(text), rank)
                 for section in interfaces
-                for rank, text in enumerate(section.values("ipaddr"))
+                for option in ("ipaddr", "ip6addr")
+                for rank, text in enumerate(section.values(option))
             ),
             routes=frozenset(
-                Route(_EVERYWHERE, gateway=IPv4Address(section.get("gateway")))
+                Route(EVERYWHERE[family_of(gateway)], gateway=gateway)
                 for section in interfaces
-                if section.get("gateway")
+                for option in ("gateway", "ip6gw")
+                if section.get(option)
+                for gateway in [ip_address(section.get(option))]
             ),
             neighbors=static_neighbors(self.nics, [_holder(card, bridges) for card in cards]),
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
+from config.families import Address, Network
 from twin import conntrack, iproute
 from twin.egress import Entry
 from twin.machine import run_nft
@@ -25,13 +26,14 @@ _LAST_MARK = 199
 class Steering:
     """A node's part: its own pods' packets to gateways, and as a gateway everybody's to the world.
 
-    `name` and `address` are the node's; `held` are the addresses that its interfaces have.
+    `name` and `addresses` are the node's, `lans` the networks that it is on; `held` are all the
+    addresses that its interfaces have.
     """
 
     name: str
-    address: IPv4Address
-    held: AbstractSet[IPv4Address]
-    lan: IPv4Network
+    addresses: AbstractSet[Address]
+    held: AbstractSet[Address]
+    lans: tuple[Network, ...]
     entries: tuple[Entry, ...]
 
     @property
@@ -39,11 +41,12 @@ class Steering:
         """The other nodes that its pods leave by. Raises `TranslationError` for one elsewhere."""
         found = {e.gateway for e in self._of_own_pods() if not e.excluded and e.gateway}
         for gateway in sorted(found):
-            if gateway not in self.lan:
+            if not any(gateway in lan for lan in self.lans):
+                here = ", ".join(map(str, self.lans))
                 raise TranslationError(
-                    f"the egress gateway {gateway} is not in {self.lan}, and the twin has no tunnel"
+                    f"the egress gateway {gateway} is not in {here}, and the twin has no tunnel"
                 )
-        return tuple(sorted(found - {self.address}))
+        return tuple(sorted(found - self.addresses))
 
     def rules(self) -> str:
         """The nftables script; without entries that concern the node, no rules."""
@@ -78,19 +81,19 @@ class Steering:
         mark = {gateway: number for number, gateway in _numbered(self.gateways)}
         for entry in self.entries:
             match = f"ip saddr {entry.pod.address} ip daddr {entry.destination}"
-            if entry.excluded or (entry.gateway == self.address and entry.address in self.held):
+            if entry.excluded or (entry.gateway in self.addresses and entry.address in self.held):
                 verdict = "accept"
             elif entry.gateway in mark and entry.pod.node == self.name:
                 verdict = f"meta mark set {mark[entry.gateway]} accept"
             else:
                 # Nobody is the gateway, or it lacks the address: nothing leaves by another way.
                 verdict = "drop"
-            if entry.pod.node == self.name or entry.gateway == self.address:
+            if entry.pod.node == self.name or entry.gateway in self.addresses:
                 yield f"{match} {verdict}"
 
     def _sources(self) -> Iterator[str]:
         for entry in self.entries:
-            if entry.gateway == self.address:
+            if entry.gateway in self.addresses:
                 match = f"ip saddr {entry.pod.address} ip daddr {entry.destination}"
                 yield f"{match} {'accept' if entry.excluded else f'snat to {entry.address}'}"
 

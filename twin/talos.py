@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import cast
 
 import yaml
 
+from config.families import Interface
 from twin import manifest
 from twin.network import Route
 
@@ -20,10 +21,10 @@ class Machine:
     `dummies` are interfaces without a network behind them, and their addresses by their names.
     """
 
-    addresses: tuple[IPv4Interface, ...]
+    addresses: tuple[Interface, ...]
     routes: frozenset[Route]
     labels: Mapping[str, str]
-    dummies: Mapping[str, tuple[IPv4Interface, ...]]
+    dummies: Mapping[str, tuple[Interface, ...]]
 
 
 def machine(patch: str) -> Machine:
@@ -36,7 +37,7 @@ def machine(patch: str) -> Machine:
     return Machine(
         addresses=_addresses(card),
         routes=frozenset(
-            Route(IPv4Network(str(route["network"])), gateway=IPv4Address(str(route["gateway"])))
+            Route(ip_network(str(route["network"])), gateway=ip_address(str(route["gateway"])))
             for route in manifest.sequence(card, "routes")
         ),
         labels=cast("Mapping[str, str]", manifest.mapping(configuration, "nodeLabels")),
@@ -44,7 +45,5 @@ def machine(patch: str) -> Machine:
     )
 
 
-def _addresses(interface: manifest.Manifest) -> tuple[IPv4Interface, ...]:
-    return tuple(
-        IPv4Interface(text) for text in cast("list[str]", interface.get("addresses") or ())
-    )
+def _addresses(interface: manifest.Manifest) -> tuple[Interface, ...]:
+    return tuple(ip_interface(text) for text in cast("list[str]", interface.get("addresses") or ()))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
 
 import pulumi
 
+from config.families import Address, Network, family_of, of
 from config.machines import WAN_NETWORK, Nic, Node, Router, Site
 from config.plan import Plan
 from render.artifacts import Artifacts
@@ -19,7 +19,7 @@ from twin.resources import NicArgs, Seat
 
 #: The machine on the WAN side. It holds the address that the routers use as their gateway.
 WAN_HOST = "internet"
-_WAN_HOST_MAC = "02:40:00:00:00:00"
+WAN_HOST_MAC = "02:40:00:00:00:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class Twin(pulumi.ComponentResource):
         super().__init__("underlay:index:Twin", name, None, opts)
         self._name = name
         self._args = args
-        self._neighbors = _neighbors(args.plan)
+        self._neighbors = neighbors(args.plan)
         self._children = pulumi.ResourceOptions(parent=self)
         ground = resources.Ground(f"{name}-ground", stack=args.stack, opts=self._children)
         self._seat = Seat(args.stack, ground.owner)
         self._segments = {network: self._segment(network) for network in self._neighbors}
-        self._documents = _documents(args.plan, args.artifacts)
+        self._documents = documents(args.plan, args.artifacts)
         self._cluster_resource = self._cluster()
         # Routers come first: their BIRDs wait before they dial, and meanwhile the rest is made.
         self.machines = {
@@ -114,8 +114,8 @@ class Twin(pulumi.ComponentResource):
             f"{self._name}-{WAN_HOST}",
             seat=self._seat,
             machine=WAN_HOST,
-            nics=[NicArgs(self._segments[WAN_NETWORK].id, _WAN_HOST_MAC, {})],
-            address=self._args.plan.wan_gateway,
+            nics=[NicArgs(self._segments[WAN_NETWORK].id, WAN_HOST_MAC, {})],
+            addresses=self._args.plan.wan_gateways,
             routes=wan_routes(self._args.plan),
             opts=self._children,
         )
@@ -127,22 +127,26 @@ class Twin(pulumi.ComponentResource):
         return NicArgs(self._segments[nic.network].id, nic.mac, others)
 
 
-def wan_routes(plan: Plan) -> dict[IPv4Network, IPv4Address]:
+def wan_routes(plan: Plan) -> dict[Network, Address]:
     """The host's ways to egress addresses, and to services' addresses where it may come in.
 
     It may where it is among `management`, to which routers are open on the WAN. The way is by a
     datacentre's first router: to a gateway's own, to services by any.
     """
-    first = {router.datacentre: router.wan.address.ip for router in reversed(plan.routers)}
+    first = {router.datacentre: router for router in reversed(plan.routers)}
     egress = plan.egress_gateway.gateways if plan.egress_gateway else ()
-    routes = {gateway.route: first[gateway.datacentre] for gateway in egress}
-    if any(plan.wan_gateway.ip in network for network in plan.management):
-        gateway = plan.routers[0].wan.address.ip
-        routes |= {network: gateway for network, _ in plan.load_balancing.announced}
-    return routes
+    found: dict[Network, Address] = {
+        gateway.route: first[gateway.datacentre].wan.ip(family_of(gateway.route))
+        for gateway in egress
+    }
+    for network, _ in plan.load_balancing.announced:
+        own = of(family_of(network), plan.wan_gateways).ip
+        if any(own in prefix for prefix in plan.management):
+            found[network] = plan.routers[0].wan.ip(family_of(network))
+    return found
 
 
-def _documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
+def documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
     """What each datacentre that has nodes is told by the API server."""
     helm_values = yaml_text(rendered.helm_values)
     services = [item for of in rendered.demo for item in (of.service, of.endpoint_slice)]
@@ -151,8 +155,13 @@ def _documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
     documents = {}
     for site in plan.sites:
         if of_site := rendered.sites.get(site.name):
-            policies = (of_site.egress_policy,) if of_site.egress_policy else ()
-            own = (of_site.cluster_config, of_site.peer_config, *policies, *of_site.egress_pods)
+            own = (
+                of_site.cluster_config,
+                *of_site.peer_configs,
+                *filter(None, (rendered.nodes[node.name].bgp_override for node in site.nodes)),
+                *filter(None, (of_site.egress_policy,)),
+                *of_site.egress_pods,
+            )
             documents[site.name] = Documents(
                 helm_values=helm_values,
                 manifests=[*(yaml_text(manifest) for manifest in own), *shared],
@@ -161,22 +170,27 @@ def _documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
     return documents
 
 
-def _neighbors(plan: Plan) -> Mapping[str, Mapping[IPv4Address, str]]:
+def neighbors(plan: Plan) -> Mapping[str, Mapping[Address, str]]:
     """Who is on each network, by address, as far as that never changes.
 
     On the WAN that is the host alone: the routers there do not speak to each other. A gateway
     that routers take turns at has no fixed MAC.
     """
-    found: dict[str, dict[IPv4Address, str]] = {
+    found: dict[str, dict[Address, str]] = {
         **{network: {} for network in plan.peerings},
-        WAN_NETWORK: {plan.wan_gateway.ip: _WAN_HOST_MAC},
+        WAN_NETWORK: {gateway.ip: WAN_HOST_MAC for gateway in plan.wan_gateways},
     }
     for router in plan.routers:
         for nic in router.peerings:
-            found[nic.network][nic.address.ip] = nic.mac
+            found[nic.network] |= _macs([nic])
     for site in plan.sites:
         machines: list[Router | Node] = [*site.routers, *site.nodes]
-        found[site.lan_network] = {m.lan.address.ip: m.lan.mac for m in machines}
+        found[site.lan_network] = _macs(machine.lan for machine in machines)
         if not site.has_shared_gateway:
-            found[site.lan_network][site.gateway.ip] = site.routers[0].lan.mac
+            mac = site.routers[0].lan.mac
+            found[site.lan_network] |= {gateway.ip: mac for gateway in site.gateways}
     return found
+
+
+def _macs(nics: Iterable[Nic]) -> dict[Address, str]:
+    return {address.ip: nic.mac for nic in nics for address in nic.addresses}

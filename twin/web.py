@@ -79,11 +79,11 @@ def _await(place: Place, wanted: Server) -> None:
 
 
 def _listens(process: int) -> bool:
-    """Whether one of the process' own sockets listens (proc_pid_net(5), `tcp`)."""
+    """Whether one of the process' own sockets listens (proc_pid_net(5), `tcp`, `tcp6`)."""
     with suppress(OSError):  # it may end meanwhile
         sockets = {str(entry.readlink()) for entry in Path(f"/proc/{process}/fd").iterdir()}
-        table = Path(f"/proc/{process}/net/tcp").read_text().splitlines()[1:]
-        fields = [line.split() for line in table]
+        tables = [Path(f"/proc/{process}/net/{name}") for name in ("tcp", "tcp6")]
+        fields = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
         return any(f[3] == _LISTEN and f"socket:[{f[9]}]" in sockets for f in fields)
     return False
 

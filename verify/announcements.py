@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 
+from config.families import EVERYWHERE, Network, is_within
 from config.machines import Router
 from config.plan import Plan
 from config.schema import PodRoutes
@@ -21,15 +22,13 @@ from verify.model import Check, Finding
 #: Routes of one neighbor that are named one by one.
 _MOST_ROUTES = 5
 
-_DEFAULT = IPv4Network("0.0.0.0/0")
-
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A route that a filter refused: who announced it, as BIRD names the session, and how."""
 
     session: str
-    prefix: IPv4Network
+    prefix: Network
     as_path: tuple[int, ...]
     next_hop: str
 
@@ -91,7 +90,7 @@ def refused(lines: Iterable[str]) -> Iterator[Refused]:
             as_path = value
         elif key == "BGP.next_hop":
             path = tuple(int(asn) for asn in as_path.split() if asn.isdigit())
-            yield Refused(session, IPv4Network(prefix), path, value.split()[0])
+            yield Refused(session, ip_network(prefix), path, value.split()[0])
 
 
 def limits_reached(lines: Iterable[str]) -> dict[str, list[str]]:
@@ -130,17 +129,17 @@ def _is_usual(plan: Plan, router: Router, session: Session, route: Refused) -> b
     if not session.neighbor_reflects:
         return False
     site = next(site for site in plan.sites if site.name == router.datacentre)
-    if plan.pod_routes is not PodRoutes.EACH and route.prefix == site.pods:
+    if plan.pod_routes is not PodRoutes.EACH and route.prefix in site.pod_ranges:
         return site.has_shared_gateway
     if plan.second_peering is None:
         return False
-    is_by_second = IPv4Address(route.next_hop) in plan.second_peering
+    is_by_second = ip_address(route.next_hop) in plan.second_peering
     return is_by_second != (session.neighbor in plan.second_peering)
 
 
 def _what(plan: Plan, session: Session, route: Refused) -> str:
     prefix = route.prefix
-    if prefix == _DEFAULT:
+    if prefix in EVERYWHERE.values():
         return "the default route"
     longest = 1 if session.neighbor_kind is SessionKind.NODE or session.is_internal else 2
     if len(route.as_path) > longest:
@@ -151,19 +150,25 @@ def _what(plan: Plan, session: Session, route: Refused) -> str:
     return f"{prefix}, {_owner(plan, prefix)}"
 
 
-def _owner(plan: Plan, prefix: IPv4Network) -> str:
+def _owner(plan: Plan, prefix: Network) -> str:
     """Whose a prefix is, from the narrowest range to the widest."""
     for node in plan.nodes:
-        if prefix == node.pod_cidr:
+        if prefix in node.pod_cidrs:
             return f"the pods of {node.name}"
     for gateway in plan.egress_gateway.gateways if plan.egress_gateway else ():
         if prefix == gateway.route:
             return f"the egress address of {gateway.node}"
     for site in plan.sites:
-        if prefix.subnet_of(site.pods):
+        if any(is_within(prefix, pods) for pods in site.pod_ranges):
             return f"among the pods of {site.name}"
-        if prefix.subnet_of(site.lan):
+        if any(is_within(prefix, lan) for lan in site.lans):
             return f"of the LAN of {site.name}"
-    ranges = (plan.lans, plan.pods, plan.services, plan.vips, plan.egress)
-    inside = any(prefix.overlaps(network) for network in ranges)
+    inside = any(
+        prefix.overlaps(network)
+        for of_family in plan.ranges
+        for network in (
+            *(of_family.lans, of_family.pods, of_family.services),
+            *(of_family.vips, of_family.egress),
+        )
+    )
     return "which nobody may announce" if inside else "which is not of the fabric"

@@ -57,16 +57,19 @@ def look(access: Access) -> dict[str, Observed]:
     return observed(fetch(access, _SESSIONS_PATH))
 
 
-def health_addresses(access: Access) -> dict[str, str]:
-    """The address of each node's health endpoint, which is one of its PodCIDR, by the node's name.
+def health_addresses(access: Access) -> dict[str, list[str]]:
+    """The addresses of each node's health endpoint, of its PodCIDRs, by the node's name.
 
     Cilium makes one on every node (the chart's `endpointHealthChecking`). Raises `ClusterError`.
     """
     nodes = {
-        str(_map(item, "metadata")["name"]): _map(_map(item, "spec"), "health").get("ipv4")
+        str(_map(item, "metadata")["name"]): _map(_map(item, "spec"), "health")
         for item in _list(fetch(access, _NODES_PATH), "items")
     }
-    return {name: str(address) for name, address in nodes.items() if address}
+    return {
+        name: [str(health[family]) for family in ("ipv4", "ipv6") if health.get(family)]
+        for name, health in nodes.items()
+    }
 
 
 def observed(document: Json) -> dict[str, Observed]:

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
+from config.families import family_of, of
+from config.machines import Node, Site
 from config.plan import Plan
 from verify.model import Check, Finding
 
@@ -34,24 +37,25 @@ class Target:
     prefix: str
 
 
-def targets(plan: Plan, health_addresses: Mapping[str, str]) -> list[Target]:
-    """Each node, and each node's health endpoint as far as they are known."""
+def targets(plan: Plan, health_addresses: Mapping[str, Sequence[str]]) -> list[Target]:
+    """Each node, and its health endpoint as far as it is known, in each family."""
     return [
         target
         for site in plan.sites
         for node in site.nodes
-        for target in (
-            Target(node.name, "the node", str(node.lan.address.ip), _TALOS_PORT, str(site.lan)),
-            Target(
-                node.name,
-                "its pods",
-                health_addresses.get(node.name, ""),
-                _HEALTH_PORT,
-                str(node.pod_cidr),
-            ),
-        )
-        if target.address
+        for target in (*_node(site, node), *_pods(node, health_addresses.get(node.name, ())))
     ]
+
+
+def _node(site: Site, node: Node) -> Iterator[Target]:
+    for address, lan in zip(node.lan.addresses, site.lans, strict=True):
+        yield Target(node.name, "the node", str(address.ip), _TALOS_PORT, str(lan))
+
+
+def _pods(node: Node, addresses: Iterable[str]) -> Iterator[Target]:
+    for address in addresses:
+        cidr = of(family_of(ip_address(address)), node.pod_cidrs)
+        yield Target(node.name, "its pods", address, _HEALTH_PORT, str(cidr))
 
 
 def findings(wanted: Sequence[Target]) -> Iterator[Finding]:

@@ -103,7 +103,7 @@ class LibvirtStack:
             return dict.fromkeys(nodes, Unseen(str(error)))
         return {name: found.get(name, Observed(routes={})) for name in nodes}
 
-    def _health_addresses(self) -> Mapping[str, str]:
+    def _health_addresses(self) -> Mapping[str, Sequence[str]]:
         try:
             return cluster_probes.health_addresses(self._access())
         except ClusterError:

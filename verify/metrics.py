@@ -9,8 +9,8 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import IPv4Address
 
+from config.families import Address, with_port
 from config.machines import Router
 from config.observability import ROUTER_PORT
 from config.plan import Plan
@@ -28,7 +28,7 @@ _LIMIT_SECONDS = 10.0
 _UP = re.compile(r'bird_protocol_up\{name="([^"]+)",proto="BGP",.*\} ([01])')
 
 
-def expected(plan: Plan) -> Mapping[str, Mapping[IPv4Address, str]]:
+def expected(plan: Plan) -> Mapping[str, Mapping[Address, str]]:
     """The sessions that each router's metrics must have, by neighbor; no router where it is off."""
     if not plan.observability.routers:
         return {}
@@ -59,7 +59,7 @@ def findings(stack: str, plan: Plan) -> list[Finding]:
     ]
 
 
-def scrape(reader: Place, address: IPv4Address) -> str:
+def scrape(reader: Place, address: Address) -> str:
     """A router's metrics, as the machine of that place gets them. Raises `OSError`."""
     connection = http.client.HTTPConnection(str(address), ROUTER_PORT, timeout=_LIMIT_SECONDS)
     with namespaces.inside(reader.namespace):
@@ -83,9 +83,9 @@ def ups(text: str) -> dict[str, bool]:
 
 
 def _of_router(
-    stack: str, reader: Place, router: Router, wanted: Mapping[IPv4Address, str]
+    stack: str, reader: Place, router: Router, wanted: Mapping[Address, str]
 ) -> Iterator[str]:
-    where = f"{router.lan.address.ip}:{ROUTER_PORT}"
+    where = with_port(router.lan.address.ip, ROUTER_PORT)
     try:
         text = scrape(reader, router.lan.address.ip)
     except OSError as error:
@@ -99,7 +99,7 @@ def _of_router(
 
 
 def disagreements(
-    told: Mapping[str, bool], states: Mapping[str, str], wanted: Iterable[tuple[IPv4Address, str]]
+    told: Mapping[str, bool], states: Mapping[str, str], wanted: Iterable[tuple[Address, str]]
 ) -> Iterator[str]:
     """Where what metrics tell of sessions is not what BIRD says of them."""
     for neighbor, name in wanted:

@@ -13,6 +13,7 @@ Table = Mapping[str, frozenset[str]]
 
 UNREACHABLE = "unreachable"
 DEFAULT = "default"
+DEFAULT_IPV6 = "::/0"
 
 
 class Kind(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import cast
 
@@ -12,7 +12,9 @@ from twin.gobgpd import api_socket
 from twin.place import Place
 from twin.router import control_socket
 from verify.announcements import QUESTIONS, Answers
-from verify.model import UNREACHABLE, Expected, Kind, Observed, Table
+from verify.model import DEFAULT, DEFAULT_IPV6, UNREACHABLE, Expected, Kind, Observed, Table
+
+_LINK_LOCAL = "fe80::/64"
 
 
 def look(stack: str, expected: Expected) -> Observed:
@@ -25,8 +27,17 @@ def look(stack: str, expected: Expected) -> Observed:
 
 def table(place: Place) -> Table:
     """The machine's main routing table, whole."""
-    (routes,) = iproute.query(place.namespace, ["route show"])
-    return {str(route["dst"]): ways(route) for route in routes}
+    (routes,) = iproute.query(place.namespace, ["route show table all"])
+    return table_of(routes)
+
+
+def table_of(routes: Iterable[Mapping[str, object]]) -> Table:
+    """The main routing table of both families, from `ip -json route show table all`.
+
+    Less what IPv6 has on each device by itself: the addresses of the link.
+    """
+    main = (route for route in routes if "table" not in route)
+    return {_prefix(route): ways(route) for route in main if route["dst"] != _LINK_LOCAL}
 
 
 def sessions(place: Place, expected: Expected) -> Mapping[str, str]:
@@ -58,6 +69,12 @@ def ask_routers(stack: str, plan: Plan) -> dict[str, Answers]:
         with suppress(birdc.BirdError):
             found[router.name] = [birdc.ask(socket, question) for question in QUESTIONS]
     return found
+
+
+def _prefix(route: Mapping[str, object]) -> str:
+    """The route's prefix. A default route says by its next hops which family's it is."""
+    is_ipv6 = any(":" in way for way in ways(route))
+    return DEFAULT_IPV6 if route["dst"] == DEFAULT and is_ipv6 else str(route["dst"])
 
 
 def ways(route: Mapping[str, object]) -> frozenset[str]:

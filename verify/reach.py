@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from config.families import Address, Family, family_of
 from config.machines import Node, Site
 from config.plan import Plan
 from config.schema import PodRoutes
@@ -34,7 +35,7 @@ _RECEIVE_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod, and the addresses that the WAN may see it by.
+    """A pod in one family, and the addresses that the WAN may see it by.
 
     Those are its datacentre's routers', or its gateway's where an egress policy selects it.
     """
@@ -42,39 +43,47 @@ class Pod:
     name: str
     node: str
     datacentre: str
+    family: Family
     address: str
     seen_outside_as: frozenset[str]
     way_out: str = "router"
 
+    @property
+    def label(self) -> str:
+        """How it is spoken of."""
+        return label(self.name, self.family)
+
 
 @dataclass(slots=True)
 class Reached:
-    """Who was reached by whom: the sender's address as each receiver saw it."""
+    """Who was reached by whom, by their labels: the sender's address as each receiver saw it."""
 
     sources: dict[tuple[str, str], str] = field(default_factory=dict)
     errors: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def pods(plan: Plan) -> list[Pod]:
-    """Every pod of the plan."""
+    """Every pod of the plan, once in each family."""
     return [
-        _pod(plan, site, node, number, str(address))
+        _pod(plan, site, node, number, address)
+        for family in plan.families
         for site in plan.sites
         for node in site.nodes
-        for number, address in enumerate(pod_addresses(plan, node), start=1)
+        for number, address in enumerate(pod_addresses(plan, node, family), start=1)
     ]
 
 
-def _pod(plan: Plan, site: Site, node: Node, number: int, address: str) -> Pod:
-    """The last pod of each node is the one that egress policies select."""
-    name, gateway = pod_name(node, number), None
+def _pod(plan: Plan, site: Site, node: Node, number: int, address: Address) -> Pod:
+    """The last pod of each node is the one that egress policies select, in their family."""
+    family = family_of(address)
+    seen = frozenset(str(router.wan.ip(family)) for router in site.routers)
+    way_out = "router"
     if plan.egress_gateway and number == plan.pods_per_node:
         gateway = plan.egress_gateway.of(site.name)
-    if gateway:
-        by_gateway = frozenset({str(gateway.address)})
-        return Pod(name, node.name, site.name, address, by_gateway, "egress gateway")
-    by_router = frozenset(str(router.wan.address.ip) for router in site.routers)
-    return Pod(name, node.name, site.name, address, by_router)
+        if gateway and family_of(gateway.address) is family:
+            seen, way_out = frozenset({str(gateway.address)}), "egress gateway"
+    name = pod_name(node, number)
+    return Pod(name, node.name, site.name, family, str(address), seen, way_out)
 
 
 def pairs(plan: Plan) -> Iterator[tuple[Pod, Pod]]:
@@ -84,25 +93,35 @@ def pairs(plan: Plan) -> Iterator[tuple[Pod, Pod]]:
     for sender in everyone:
         for receiver in everyone:
             is_told = not are_apart or sender.datacentre == receiver.datacentre
-            if receiver is not sender and is_told:
+            is_alike = receiver.family is sender.family
+            if receiver is not sender and is_alike and is_told:
                 yield sender, receiver
+
+
+def label(machine: str, family: Family) -> str:
+    """A machine in one family, as it is spoken of: the family is said where it is IPv6."""
+    return machine if family is Family.IPV4 else f"{machine} ({family.label})"
 
 
 def probe(stack: str, plan: Plan) -> Reached:
     """Send from every pod to those it must reach and to the WAN. Takes at most some seconds."""
-    addresses = {pod.name: pod.address for pod in pods(plan)}
-    addresses[WAN_HOST] = str(plan.wan_gateway.ip)
+    everyone = pods(plan)
+    machines = {pod.label: pod.name for pod in everyone}
+    addresses = {pod.label: pod.address for pod in everyone}
+    outside = {label(WAN_HOST, family_of(gateway)): gateway.ip for gateway in plan.wan_gateways}
+    machines |= dict.fromkeys(outside, WAN_HOST)
+    addresses |= {name: str(address) for name, address in outside.items()}
     reached = Reached()
     with ExitStack() as stack_of_sockets, selectors.DefaultSelector() as selector:
         sockets = {
-            name: stack_of_sockets.enter_context(_listen(Place(stack, name), address))
+            name: stack_of_sockets.enter_context(_listen(Place(stack, machines[name]), address))
             for name, address in addresses.items()
-            if Place(stack, name).stands
+            if Place(stack, machines[name]).stands
         }
         for name, listener in sockets.items():
             selector.register(listener, selectors.EVENT_READ, name)
-        wanted = [(a.name, b.name) for a, b in pairs(plan)]
-        wanted += [(pod.name, WAN_HOST) for pod in pods(plan)]
+        wanted = [(sender.label, receiver.label) for sender, receiver in pairs(plan)]
+        wanted += [(pod.label, label(WAN_HOST, pod.family)) for pod in everyone]
         for _ in range(_ROUNDS):
             open_pairs = [
                 pair for pair in wanted if pair[0] in sockets and pair not in reached.sources
@@ -131,37 +150,44 @@ def findings(plan: Plan, reached: Reached) -> Iterator[Finding]:
 
 
 def _between(sender: Pod, receiver: Pod, reached: Reached) -> Iterator[Finding]:
-    pair = sender.name, receiver.name
+    pair = sender.label, receiver.label
     source = reached.sources.get(pair)
     if source is None:
         why = reached.errors.get(pair, "nothing arrived")
-        yield Finding(sender.node, Check.PODS, f"{sender.name} cannot reach {receiver.name}: {why}")
+        message = f"{sender.label} cannot reach {receiver.label}: {why}"
+        yield Finding(sender.node, Check.PODS, message)
     elif source != sender.address:
         yield Finding(
             sender.node,
             Check.SOURCE,
-            f"{receiver.name} sees {sender.name} as {source}, not {sender.address}",
+            f"{receiver.label} sees {sender.label} as {source}, not {sender.address}",
         )
 
 
 def _outwards(sender: Pod, reached: Reached) -> Iterator[Finding]:
-    pair = sender.name, WAN_HOST
+    pair = sender.label, label(WAN_HOST, sender.family)
     source = reached.sources.get(pair)
     wanted = " or ".join(sorted(sender.seen_outside_as))
     if source is None:
         why = reached.errors.get(pair, "nothing arrived")
-        yield Finding(sender.node, Check.WAN, f"{sender.name} cannot reach the WAN: {why}")
+        yield Finding(sender.node, Check.WAN, f"{sender.label} cannot reach the WAN: {why}")
     elif source not in sender.seen_outside_as:
-        message = f"the WAN sees {sender.name} as {source}, not as its {sender.way_out} {wanted}"
+        seen_as = f"{source}, not as its {sender.way_out} {wanted}"
+        message = f"the WAN sees {sender.label} as {seen_as}"
         yield Finding(sender.node, Check.WAN, message)
 
 
 def _listen(place: Place, address: str) -> socket.socket:
     with namespaces.inside(place.namespace):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if _is_ipv6(address) else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_DGRAM)
     listener.setblocking(False)
     listener.bind((address, _PORT))
     return listener
+
+
+def _is_ipv6(address: str) -> bool:
+    return ":" in address
 
 
 def _round(

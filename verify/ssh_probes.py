@@ -15,14 +15,14 @@ from day1.ssh import Address, Connection, connected
 from twin import birdc
 from verify.announcements import QUESTIONS, Answers
 from verify.model import Observed, Sight, Table, Unseen
-from verify.probes import ways
+from verify.probes import table_of
 
 #: Whichever of BIRD's clients is installed. A BIRD that is down has no sessions.
 BIRDC = "$(command -v birdc || echo birdcl)"
 _SESSIONS = f"{BIRDC} show protocols all"
 _BFD = f"{BIRDC} show bfd sessions"
 #: By its path: some shells of BusyBox take their own `ip` before any other.
-_ROUTES = "/sbin/ip -j -4 route show"
+_ROUTES = "/sbin/ip -j route show table all"
 
 
 def look_at_all(addresses: Mapping[str, Address], within_seconds: float) -> dict[str, Sight]:
@@ -101,8 +101,8 @@ def sessions(protocols: str) -> dict[str, str]:
 
 
 def table(routes: str) -> Table:
-    """The main routing table, from `ip -j route show`."""
-    return {str(route["dst"]): ways(route) for route in json.loads(routes)}
+    """The main routing table, from `ip -j route show table all`."""
+    return table_of(json.loads(routes))
 
 
 async def _routes(connection: Connection, address: Address) -> str:

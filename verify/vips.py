@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from ipaddress import IPv4Address
 from typing import cast
 
+from config.families import Address, Family, of
 from config.load_balancing import AddressType, TrafficPolicy
 from config.plan import Plan
 from config.services import Service
@@ -51,7 +51,7 @@ class Question:
 
     client: Client
     service: str
-    address: IPv4Address
+    address: Address
     port: int
     pods: frozenset[str]
     keeps_client: bool
@@ -106,7 +106,7 @@ def ask(stack: str, plan: Plan, *, rounds: int = _ROUNDS) -> Answers:
 
 def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
     """What was not answered, or by the wrong pod, or with the client's address changed."""
-    nodes = frozenset(str(node.lan.address.ip) for node in plan.nodes)
+    nodes = frozenset(str(address.ip) for node in plan.nodes for address in node.lan.addresses)
     for question in questions(plan):
         answer = answers.get(question, "it was not asked")
         if complaint := _complaint(question, answer, nodes):
@@ -144,12 +144,17 @@ def _seen_as(question: Question, answer: Answer, nodes: frozenset[str]) -> froze
 
 
 def _clients(plan: Plan) -> Iterator[Client]:
+    """Who asks, by an address of IPv4, as those of services are."""
+    if Family.IPV4 not in plan.families:
+        return
     for router in plan.routers:
-        yield Client(router.name, router.name, Kind.ROUTER, str(router.router_id))
+        yield Client(router.name, router.name, Kind.ROUTER, str(router.lan.ip(Family.IPV4)))
     for pod in reach.pods(plan):
-        yield Client(pod.name, pod.node, Kind.POD, pod.address)
-    if wan_routes(plan):
-        yield Client(WAN_HOST, WAN_HOST, Kind.HOST, str(plan.wan_gateway.ip))
+        if pod.family is Family.IPV4:
+            yield Client(pod.name, pod.node, Kind.POD, pod.address)
+    ways = wan_routes(plan)
+    if any(network in ways for network, _ in plan.load_balancing.announced):
+        yield Client(WAN_HOST, WAN_HOST, Kind.HOST, str(of(Family.IPV4, plan.wan_gateways).ip))
 
 
 def _asked(stack: str, question: Question) -> Answer | str:

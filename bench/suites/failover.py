@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address
 
 from bench.engine import workshop
 from bench.failures import close_black_hole, kill, open_black_hole, revive, wait_until
 from bench.pings import INTERVAL_SECONDS, Pings, pinging
 from bench.samples import Spread, alternate, spread
 from bench.section import BenchError, Options, Section
+from config.families import Address, Family
 from config.load import load
 from config.plan import Plan, make_plan
 from twin import iproute, preflight
@@ -39,7 +39,7 @@ class Scene:
     stack: str
     plan: Plan
     pod: Place
-    far_pod: IPv4Address
+    far_pod: Address
     lost: Place
 
     def place(self, machine: str) -> Place:
@@ -154,7 +154,7 @@ def _scene(stack: str, plan: Plan) -> Scene:
     """The first pod that is reached by the router that is no gateway."""
     near, far = plan.sites
     lost = far.routers[1].name
-    for address in pod_addresses(plan, far.nodes[0]):
+    for address in pod_addresses(plan, far.nodes[0], Family.IPV4):
         pod = Place(stack, pod_name(near.nodes[0], 1))
         scene = Scene(stack, plan, pod, address, Place(stack, lost))
         if _way(scene, address) == lost:
@@ -162,10 +162,10 @@ def _scene(stack: str, plan: Plan) -> Scene:
     raise BenchError(f"none of {_PODS} pods is reached by {lost}")
 
 
-def _way(scene: Scene, to: IPv4Address) -> str:
+def _way(scene: Scene, to: Address) -> str:
     """The router by which a ping from the near pod goes: the kernel's choice of several."""
     near = scene.plan.sites[0]
-    source = pod_addresses(scene.plan, near.nodes[0])[0]
+    source = pod_addresses(scene.plan, near.nodes[0], Family.IPV4)[0]
     question = f"route get {to} from {source} iif br-lan ipproto icmp"
     (routes,) = iproute.query(scene.place(near.routers[0].name).namespace, [question])
     by_address = {str(r.peering.address.ip): r.name for r in scene.plan.routers}

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
 
 from bench import rtnetlink
@@ -19,6 +18,7 @@ from bench.memory import pss_mebibytes
 from bench.netns import Namespace
 from bench.samples import alternate, spread
 from bench.section import BenchError, Options, Section
+from config.families import Network, nth_subnet
 from config.load import load
 from config.plan import make_plan
 from render.artifacts import render
@@ -75,9 +75,10 @@ def run(options: Options) -> Section:
 def _measure(size: tuple[int, int]) -> Taken:
     plan = make_plan(load({"datacentres": [{"nodes": 1}, {"nodes": 1}]}))
     subject, feeder = plan.routers
+    ranges = plan.ranges[0]
     prefixes = [
-        *_some(plan.pods, plan.node_pods_prefix_length, size[0]),
-        *_some(plan.vips, 32, size[1]),
+        *_some(ranges.pods, ranges.node_pods_prefix_length, size[0]),
+        *_some(ranges.vips, 32, size[1]),
     ]
     rendered = render(plan).routers[subject.name].files[CONFIGURATION]
     text = _FEEDER.format(
@@ -127,11 +128,10 @@ protocol bgp subject {{
 """
 
 
-def _some(within: IPv4Network, length: int, count: int) -> Iterator[IPv4Network]:
+def _some(within: Network, length: int, count: int) -> Iterator[Network]:
     """The last so many prefixes of this length: those that are no near node's."""
-    size = 1 << (within.max_prefixlen - length)
-    last = int(within.broadcast_address) + 1
-    return (IPv4Network((last - number * size, length)) for number in range(1, count + 1))
+    room = 1 << (length - within.prefixlen)
+    return (nth_subnet(within, length, room - number) for number in range(1, count + 1))
 
 
 def _cable(near: Namespace, far: Namespace, near_mac: str, far_mac: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface
 
 from bench import rtnetlink
 from bench.engine import CHECKOUT, workshop
@@ -17,6 +17,7 @@ from bench.fabrics import SMALL, require
 from bench.netns import Namespace
 from bench.samples import Spread, alternate, ratios
 from bench.section import BenchError, Options, Section
+from config.families import Address, Family
 from config.machines import Node
 from config.plan import Plan
 from twin import iproute, namespaces
@@ -38,7 +39,7 @@ class End:
     """One end of a stream: how to get into its namespace, and its address."""
 
     inside: _Inside
-    address: IPv4Address
+    address: Address
 
 
 def run(options: Options) -> Section:
@@ -87,7 +88,7 @@ def run(options: Options) -> Section:
 
 def _end(stack: str, plan: Plan, node: Node) -> End:
     namespace = Place(stack, pod_name(node, 1)).namespace
-    return End(partial(namespaces.inside, namespace), pod_addresses(plan, node)[0])
+    return End(partial(namespaces.inside, namespace), pod_addresses(plan, node, Family.IPV4)[0])
 
 
 @contextmanager

@@ -6,13 +6,13 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from bench.engine import workshop
 from bench.fabrics import SMALL, Shape, require
 from bench.route_watch import RouteWatch
 from bench.samples import alternate, spread
 from bench.section import Options, Section
+from config.families import Address
 from config.load import load
 from config.load_balancing import TrafficPolicy
 from config.plan import Plan, make_plan
@@ -106,7 +106,7 @@ def _outage(stack: str, plan: Plan, policy: TrafficPolicy) -> Outage:
     return Outage(min(gone) * 1000, max(gone) * 1000, max(back) * 1000)
 
 
-def _having(routers: list[Place], vip: IPv4Address) -> dict[str, bool]:
+def _having(routers: list[Place], vip: Address) -> dict[str, bool]:
     return {place.namespace: str(vip) in probes.table(place) for place in routers}
 
 

@@ -179,7 +179,8 @@ def test_a_node_that_announces_too_many_routes_is_named(fabric: Standing) -> Non
     flood = tuple(IPv4Network((0x0A70_4000 + number, 32)) for number in range(1200))
     agentd.end(fabric.place(NODE))
     with fabric.gobgp(NODE) as client:
-        client.announce(Speaker(65001, IPv4Address("10.1.1.21"), 1179, (), flood))
+        own = IPv4Address("10.1.1.21")
+        client.announce(Speaker(65001, own, 1179, (), (own,), flood))
     named_at_last(
         fabric,
         "too many routes: dc1-worker1 announces more than dc1-router1 takes of it: the limit "

@@ -12,7 +12,7 @@ from components.api_objects import ApiObjectsProvider, NotThereError, Wanted
 from components.fabric_networks import host_routes
 from render import day0, ssh
 from tests.components.api import FakeApi, serving
-from tests.render.plans import planned, two_datacentres
+from tests.render.plans import dual_stack, planned, two_datacentres
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +143,11 @@ def test_a_libvirt_that_answers_is_good(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "sock"))
         server.listen()
         reachable.check(f"qemu:///system?socket={tmp_path}/sock", "qemu")
+
+
+def test_the_host_has_routes_in_each_family_by_the_routers_of_that_family() -> None:
+    routes = dict(host_routes(dual_stack()))
+    assert routes["10.129.0.0/16"] == "172.31.0.10"
+    assert routes["fd75:6e64:6572:8100::/56"] == "fd75:6e64:6572:1f::a"
+    assert routes["fd75:6e64:6572:102::/64"] == "fd75:6e64:6572:1f::c"
+    assert all((":" in prefix) == (":" in gateway) for prefix, gateway in routes.items())

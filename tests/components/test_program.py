@@ -10,6 +10,7 @@ from tests.components.monitor import PASSWORD, Registered, StrictMonitor, run
 from tests.components.stacks import PASSWORDS, as_config, written
 
 STACKS = ("dev", "ndc")
+_WANS = ["172.31.0.0/22", "fd75:6e64:6572:1f::/64"]
 _REPLACES = ["kernel", "initrd", "disks", "networkInterfaces"]
 
 
@@ -227,6 +228,34 @@ def test_each_datacentre_has_its_egress_policy_and_its_gateway_the_address() -> 
     } == addresses
     chart = next(r for r in registered if r.name == "fabric-cilium-chart")
     assert chart.inputs["values"]["egressGateway"] == {"enabled": True}
+
+
+@pytest.mark.parametrize("families", [["ipv4", "ipv6"], ["ipv6", "ipv4"]])
+def test_in_both_families_machines_are_configured_by_ipv4(families: list[str]) -> None:
+    """A node's first address is a lease, and leases are of IPv4."""
+    config = written("dev")
+    config["underlay:fabric"]["families"] = families
+    monitor = run(program.main, as_config(config))
+    assert monitor.problems == []
+    found = {r.name: r.inputs for r in monitor.registered.values()}
+    assert found["fabric-networks-wan"]["addresses"] == (
+        _WANS if families[0] == "ipv4" else _WANS[::-1]
+    )
+    assert found["fabric-dc2-worker1-configuration"]["endpoint"] == "10.1.2.21"
+    assert {"fabric-cilium-peers-dc1", "fabric-cilium-peers-dc1-ipv6"} <= found.keys()
+    pods = found["fabric-cilium-pod-cidr-dc2-worker1"]["spec"]["podCIDRs"]
+    assert sorted(pods) == ["10.130.21.0/24", "fd75:6e64:6572:8215::/64"]
+
+
+def test_routers_alone_do_without_ipv4() -> None:
+    config = written("dev")
+    config["underlay:libvirt"]["cluster"] = False
+    config["underlay:fabric"]["families"] = ["ipv6"]
+    monitor = run(program.main, as_config(config))
+    assert monitor.problems == []
+    found = {r.name: r.inputs for r in monitor.registered.values()}
+    assert found["fabric-networks-wan"]["addresses"] == _WANS[1:]
+    assert found["fabric-dc1-router1-files"]["host"] == "fd75:6e64:6572:1f::a"
 
 
 def test_all_cards_have_the_plans_macs_in_the_order_lan_wan_peering() -> None:

@@ -31,6 +31,12 @@ def explicit_lan(draw: st.DrawFn, index: int) -> str:
 
 
 @st.composite
+def explicit_ipv6_lan(draw: st.DrawFn, index: int) -> str:
+    """The same in IPv6."""
+    return f"fd00:{index:x}::/{draw(st.integers(48, 120))}"
+
+
+@st.composite
 def datacentre(draw: st.DrawFn, name: str, index: int, controlplanes: int) -> Written:
     """One datacentre with everything spelt out that would follow from the others."""
     written: Written = {
@@ -43,6 +49,7 @@ def datacentre(draw: st.DrawFn, name: str, index: int, controlplanes: int) -> Wr
         optional={
             "routers": st.integers(1, 2),
             "lan": explicit_lan(index),
+            "ipv6_lan": explicit_ipv6_lan(index),
             "router_asn": st.integers(64512, 64999),
             "cluster_asn": st.integers(65001, 65534),
         },
@@ -124,14 +131,47 @@ fabric_options: st.SearchStrategy[Written] = st.fixed_dictionaries(
 )
 
 
+#: What belongs to one family alone, of the fabric and of a datacentre.
+_OF_FAMILY = {
+    "ipv4": ("lan_prefix_length", "node_pods_prefix_length", "lan", "load_balancing"),
+    "ipv6": ("ipv6", "ipv6_lan"),
+}
+
+ipv6_options: st.SearchStrategy[Written] = st.fixed_dictionaries(
+    {},
+    optional={
+        "lan_prefix_length": st.integers(62, 120),
+        "node_pods_prefix_length": st.integers(63, 65),
+    },
+)
+
+
 @st.composite
 def fabrics(
     draw: st.DrawFn,
     datacentres: st.SearchStrategy[int | list[Written]] | None = None,
 ) -> Written:
-    """A whole fabric."""
+    """A whole fabric, in one family or both."""
     of = datacentres if datacentres is not None else _any_datacentres
-    return {**draw(fabric_options), "datacentres": draw(of)}
+    fabric = {**draw(fabric_options), "ipv6": draw(ipv6_options), "datacentres": draw(of)}
+    families = draw(st.sampled_from([None, ["ipv4", "ipv6"], ["ipv6", "ipv4"], ["ipv6"]]))
+    return in_families(fabric if families is None else {**fabric, "families": families})
+
+
+def in_families(fabric: Written) -> Written:
+    """The fabric without the settings of a family that it has not."""
+    if "ipv6" in fabric.get("families", ()) and "redundancy" in fabric:
+        fabric = {**fabric, "redundancy": _less(fabric["redundancy"], ["second_peering"])}
+    for family, keys in _OF_FAMILY.items():
+        if family not in fabric.get("families", ["ipv4"]):
+            fabric = _less(fabric, keys)
+            if not isinstance(fabric["datacentres"], int):
+                fabric["datacentres"] = [_less(item, keys) for item in fabric["datacentres"]]
+    return fabric
+
+
+def _less(written: Written, keys: Sequence[str]) -> Written:
+    return {key: value for key, value in written.items() if key not in keys}
 
 
 _any_datacentres = datacentres()
@@ -157,7 +197,7 @@ def growths(draw: st.DrawFn) -> tuple[Written, Written]:
             grown[position]["nodes"] = grown[position].get("nodes", 2) + 1
         else:
             grown[position]["nodes"]["workers"] += 1
-    return before, after
+    return before, in_families(after)
 
 
 @st.composite

@@ -2,15 +2,17 @@
 
 import copy
 import itertools
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
 
 from hypothesis import given, settings
 
+from config.families import Address, Family, Interface, Network, family_of, is_within, of
 from config.load import load
 from config.machines import Nic, Node, Router
 from config.plan import Plan, given_passwords, make_plan
 from config.sessions import PEERING_PASSWORD
-from tests.config.strategies import Written, fabrics, growths, spelt_out
+from tests.config.strategies import Written, fabrics, growths, in_families, spelt_out
 
 many = settings(max_examples=150, deadline=None)
 
@@ -39,7 +41,7 @@ def test_what_is_added_changes_no_machine_that_exists(growth: tuple[Written, Wri
 @given(growths())
 def test_what_is_added_moves_no_datacentre_that_exists(growth: tuple[Written, Written]) -> None:
     def ranges(plan: Plan) -> dict[str, tuple[object, ...]]:
-        return {s.name: (s.index, s.lan, s.gateway, s.pods) for s in plan.sites}
+        return {s.name: (s.index, s.lans, s.gateways, s.pod_ranges) for s in plan.sites}
 
     before, after = (ranges(planned(fabric)) for fabric in growth)
     assert {name: after.get(name) for name in before} == before
@@ -50,8 +52,8 @@ def test_what_is_added_moves_no_datacentre_that_exists(growth: tuple[Written, Wr
 def test_the_order_of_the_list_means_nothing_where_all_is_spelt_out(
     datacentres: list[Written],
 ) -> None:
-    fabric: Written = {"datacentres": datacentres}
-    backwards: Written = {"datacentres": datacentres[::-1]}
+    fabric = in_families({"datacentres": datacentres})
+    backwards = {"datacentres": fabric["datacentres"][::-1]}
     assert planned(backwards) == planned(fabric)
 
 
@@ -93,8 +95,9 @@ def test_settings_written_down_and_loaded_again_are_the_same(fabric: Written) ->
 @given(fabrics())
 def test_no_two_machines_share_a_name_an_address_or_a_mac(fabric: Written) -> None:
     plan = planned(fabric)
-    addresses = [nic.address.ip for nic in nics(plan)] + [plan.wan_gateway.ip]
-    addresses += [site.gateway.ip for site in plan.sites]
+    addresses = [address.ip for nic in nics(plan) for address in nic.addresses]
+    addresses += [gateway.ip for gateway in plan.wan_gateways]
+    addresses += [gateway.ip for site in plan.sites for gateway in site.gateways]
     assert len(set(addresses)) == len(addresses)
     macs = [nic.mac for nic in nics(plan)]
     assert len(set(macs)) == len(macs)
@@ -114,45 +117,79 @@ def test_every_mac_is_a_unicast_one_of_our_own(fabric: Written) -> None:
 @given(fabrics())
 def test_every_address_is_a_host_of_its_network(fabric: Written) -> None:
     plan = planned(fabric)
-    lans = {site.name: site.lan for site in plan.sites}
+    lans = {site.name: site.lans for site in plan.sites}
     for router in plan.routers:
-        assert is_host(router.lan, lans[router.datacentre])
-        assert is_host(router.wan, plan.wan)
+        assert are_hosts(router.lan, lans[router.datacentre])
+        assert are_hosts(router.wan, [ranges.wan for ranges in plan.ranges])
         for nic in router.peerings:
-            assert is_host(nic, plan.peerings[nic.network])
-        assert router.router_id == router.lan.address.ip
+            assert are_hosts(nic, plan.peerings[nic.network])
     for node in plan.nodes:
-        assert is_host(node.lan, lans[node.datacentre])
-        assert node.gateway in lans[node.datacentre]
+        assert are_hosts(node.lan, lans[node.datacentre])
+        for gateway, lan in zip(node.gateways, lans[node.datacentre], strict=True):
+            assert gateway in lan
 
 
-def is_host(nic: Nic, network: IPv4Network) -> bool:
-    ends = (network.network_address, network.broadcast_address)
-    return nic.address.network == network and nic.address.ip not in ends
+def are_hosts(nic: Nic, networks: Sequence[Network]) -> bool:
+    return all(
+        address.network == network
+        and address.ip not in (network.network_address, network.broadcast_address)
+        for address, network in zip(nic.addresses, networks, strict=True)
+    )
+
+
+@many
+@given(fabrics())
+def test_whatever_there_is_in_each_family_is_in_the_order_of_the_families(fabric: Written) -> None:
+    plan = planned(fabric)
+    assert list(plan.families) == fabric.get("families", ["ipv4"])
+    in_each: list[Sequence[Interface | Network | Address]] = [plan.wan_gateways]
+    in_each += [nic.addresses for nic in nics(plan)]
+    in_each += [item for site in plan.sites for item in (site.lans, site.gateways, site.pod_ranges)]
+    in_each += [item for node in plan.nodes for item in (node.gateways, node.pod_cidrs)]
+    for items in in_each:
+        assert [family_of(item) for item in items] == list(plan.families)
+
+
+@many
+@given(fabrics())
+def test_every_speaker_has_an_identifier_of_its_own(fabric: Written) -> None:
+    plan = planned(fabric)
+    speakers = machines(plan).values()
+    identifiers = {speaker.router_id for speaker in speakers}
+    assert len(identifiers) == len(speakers)
+    assert IPv4Address(0) not in identifiers
+    if Family.IPV4 in plan.families:
+        assert identifiers == {speaker.lan.ip(Family.IPV4) for speaker in speakers}
 
 
 @many
 @given(fabrics())
 def test_pod_cidrs_are_disjoint_and_within_their_datacentres_supernet(fabric: Written) -> None:
     plan = planned(fabric)
-    for site in plan.sites:
-        assert site.pods.subnet_of(plan.pods)
-        assert all(node.pod_cidr.subnet_of(site.pods) for node in site.nodes)
-        assert all(n.pod_cidr.prefixlen == plan.node_pods_prefix_length for n in site.nodes)
-    assert disjoint([site.pods for site in plan.sites])
-    assert disjoint([node.pod_cidr for node in plan.nodes])
+    for ranges in plan.ranges:
+        supernets = {site.name: of(ranges.family, site.pod_ranges) for site in plan.sites}
+        assert all(is_within(pods, ranges.pods) for pods in supernets.values())
+        cidrs = [(node, of(ranges.family, node.pod_cidrs)) for node in plan.nodes]
+        assert all(is_within(cidr, supernets[node.datacentre]) for node, cidr in cidrs)
+        assert all(cidr.prefixlen == ranges.node_pods_prefix_length for _, cidr in cidrs)
+        assert disjoint(supernets.values())
+        assert disjoint(cidr for _, cidr in cidrs)
 
 
 @many
 @given(fabrics())
 def test_no_network_overlaps_another(fabric: Written) -> None:
     plan = planned(fabric)
-    ranges = [plan.pods, plan.services, plan.vips, plan.egress, plan.wan, *plan.peerings.values()]
-    assert disjoint([*ranges, *(site.lan for site in plan.sites)])
+    for r in plan.ranges:
+        lans = [of(r.family, site.lans) for site in plan.sites]
+        between = [
+            n for found in plan.peerings.values() for n in found if n.version == r.lans.version
+        ]
+        assert disjoint([r.pods, r.services, r.vips, r.egress, r.wan, *between, *lans])
 
 
-def disjoint(networks: list[IPv4Network]) -> bool:
-    ordered = sorted(networks)
+def disjoint(networks: Iterable[Network]) -> bool:
+    ordered = sorted(networks, key=lambda network: int(network.network_address))
     return not any(one.overlaps(other) for one, other in itertools.pairwise(ordered))
 
 
@@ -175,7 +212,45 @@ def test_the_number_in_a_name_is_the_number_in_the_address() -> None:
         "dc2-worker3": ("10.1.2.23/24", "10.130.23.0/24"),
     }
     assert {node.gateway for node in plan.sites[1].nodes} == {IPv4Address("10.1.2.1")}
-    assert str(plan.wan_gateway) == "172.31.0.1/22"
+    assert [str(gateway) for gateway in plan.wan_gateways] == ["172.31.0.1/22"]
+
+
+def test_in_ipv6_the_number_in_the_address_is_hexadecimal() -> None:
+    plan = planned({"datacentres": [{"routers": 2}, {"routers": 2}], "families": ["ipv6", "ipv4"]})
+    second = plan.sites[1]
+    prefix = "fd75:6e64:6572"
+    assert [str(lan) for lan in second.lans] == [f"{prefix}:102::/64", "10.1.2.0/24"]
+    assert str(second.gateway) == f"{prefix}:102::1/64"
+    assert str(second.pods) == f"{prefix}:8200::/56"
+    (_, router), (_, worker) = second.routers, second.nodes
+    assert str(router.lan.address) == f"{prefix}:102::3/64"
+    assert str(router.peering.address) == f"{prefix}:1e::4/64"
+    assert str(router.wan.address) == f"{prefix}:1f::d/64"
+    assert (str(worker.lan.address), str(worker.pod_cidr)) == (
+        f"{prefix}:102::16/64",
+        f"{prefix}:8216::/64",
+    )
+    assert str(plan.wan_gateways[0]) == f"{prefix}:1f::1/64"
+
+
+def test_without_ipv4_an_identifier_is_made_of_the_indexes() -> None:
+    ranges = {"pods": "fd00:2::/47", "lans": "fd00:8::/48", "node_pods_prefix_length": 63}
+    datacentres = [{"index": 200, "routers": 2}]
+    plan = planned({"datacentres": datacentres, "families": ["ipv6"], "ipv6": ranges})
+    assert [str(router.router_id) for router in plan.routers] == ["10.0.200.2", "10.0.200.3"]
+    assert [str(node.router_id) for node in plan.nodes] == ["10.0.200.11", "10.0.200.21"]
+
+
+@many
+@given(fabrics().filter(lambda fabric: "families" not in fabric))
+def test_a_second_family_changes_nothing_of_the_first(fabric: Written) -> None:
+    both = in_families({**fabric, "families": ["ipv4", "ipv6"]})
+    single, dual = planned({**both, "families": ["ipv4"]}), planned(both)
+    assert [nic.address for nic in nics(dual)] == [nic.address for nic in nics(single)]
+    for site, same in zip(dual.sites, single.sites, strict=True):
+        assert (site.lan, site.gateway, site.pods) == (same.lan, same.gateway, same.pods)
+    for name, sessions in single.sessions.items():
+        assert [s for s in dual.sessions[name] if s.family is Family.IPV4] == list(sessions)
 
 
 def test_the_largest_datacentre_that_loads_has_a_plan() -> None:

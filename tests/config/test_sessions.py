@@ -1,11 +1,11 @@
 """Who speaks with whom, over fabrics of all shapes."""
 
 from collections import defaultdict
-from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given, settings
 
+from config.families import Address, family_of
 from config.load import load
 from config.machines import Router
 from config.plan import Plan, given_passwords, make_plan
@@ -37,15 +37,16 @@ def sessions_with_routers(plan: Plan, router: Router) -> list[Session]:
 def test_both_ends_of_a_session_agree(fabric: Written) -> None:
     plan = planned(fabric)
     ends = {
-        (name, session.neighbor_name, session.network): session
+        (name, session.neighbor_name, session.network, session.family): session
         for name, found in plan.sessions.items()
         for session in found
     }
     assert len(ends) == sum(len(found) for found in plan.sessions.values()), (
-        "one for each pair and network"
+        "one for each pair, network and family"
     )
-    for (name, neighbor, network), near in ends.items():
-        far = ends[neighbor, name, network]
+    for (name, neighbor, network, family), near in ends.items():
+        far = ends[neighbor, name, network, family]
+        assert family_of(near.local_address) is family
         assert (near.local_address, near.local_asn) == (far.neighbor, far.neighbor_asn)
         assert near.password == far.password
         assert not (near.neighbor_is_client and far.neighbor_is_client)
@@ -55,13 +56,13 @@ def test_both_ends_of_a_session_agree(fabric: Written) -> None:
 @given(fabrics())
 def test_each_end_speaks_from_an_address_and_an_as_of_its_own(fabric: Written) -> None:
     plan = planned(fabric)
-    own: defaultdict[str, set[IPv4Address]] = defaultdict(set)
+    own: defaultdict[str, set[Address]] = defaultdict(set)
     asns: dict[str, int] = {}
     for router in plan.routers:
-        own[router.name] |= {nic.address.ip for nic in router.nics}
+        own[router.name] |= {own.ip for nic in router.nics for own in nic.addresses}
         asns[router.name] = router.asn
     for node in plan.nodes:
-        own[node.name].add(node.lan.address.ip)
+        own[node.name] |= {address.ip for address in node.lan.addresses}
         asns[node.name] = node.asn
     for name, found in plan.sessions.items():
         for session in found:
@@ -81,8 +82,8 @@ def test_a_node_peers_with_every_router_of_its_datacentre_and_with_nobody_else(
     plan = planned(fabric)
     for site in plan.sites:
         for node in site.nodes:
-            peers = [session.neighbor_name for session in plan.sessions[node.name]]
-            assert peers == [router.name for router in site.routers]
+            peers = [(peer.neighbor_name, peer.family) for peer in plan.sessions[node.name]]
+            assert peers == [(r.name, family) for r in site.routers for family in plan.families]
             assert not any(session.is_internal for session in plan.sessions[node.name])
 
 

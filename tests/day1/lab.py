@@ -105,7 +105,7 @@ class Lab:
         for bridge in ("wan", "peering"):
             self._on_host("ip", "link", "add", bridge, "type", "bridge")
             self._on_host("ip", "link", "set", bridge, "up")
-        self._on_host("ip", "addr", "add", str(plan.wan_gateway), "dev", "wan")
+        self._on_host("ip", "addr", "add", str(plan.wan_gateways[0]), "dev", "wan")
 
     def close(self) -> None:
         for process in reversed(self.processes):

@@ -1,7 +1,7 @@
 """Each rule with a machine that breaks it, and one that just does not."""
 
 import socket
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -113,12 +113,14 @@ def test_the_wan_that_libvirt_makes_needs_dnsmasq_and_a_bridge_does_not() -> Non
     assert networks.check(without, load_of(wan={"bridge": "br-wan"})).findings == ()
 
 
-def route(prefix: str, gateway: str | None = None, source: str | None = None) -> Route:
+def route(
+    prefix: str, gateway: str | None = None, source: str | None = None, device: str = "eth0"
+) -> Route:
     return Route(
-        IPv4Network(prefix),
-        "eth0",
-        IPv4Address(gateway) if gateway else None,
-        IPv4Address(source) if source else None,
+        ip_network(prefix),
+        device,
+        ip_address(gateway) if gateway else None,
+        ip_address(source) if source else None,
     )
 
 
@@ -135,6 +137,30 @@ def route(prefix: str, gateway: str | None = None, source: str | None = None) ->
 )
 def test_a_range_that_the_host_has_already_is_named_with_its_route(taken: str, text: str) -> None:
     assert only(routes.check(able(routes=(route(taken),)), load_of())).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("taken", "text"),
+    [
+        ("10.1.2.0/24", "the LAN of dc2 10.1.2.0/24 is in use on fra"),
+        ("fd75:6e64:6572:1f::/64", "fabric.ipv6.wan fd75:6e64:6572:1f::/64 is in use on fra"),
+        ("fd75:6e64:6572:102::/64", "the LAN of dc2 fd75:6e64:6572:102::/64 is in use on fra"),
+        ("fd75:6e64:6572:9000::/64", "warning: fabric.ipv6.pods fd75:6e64:6572:8000::/49 is in"),
+    ],
+)
+def test_ranges_of_both_families_are_looked_for(taken: str, text: str) -> None:
+    load = load_of({"families": ["ipv4", "ipv6"]})
+    assert only(routes.check(able(routes=(route(taken),)), load)).startswith(text)
+
+
+def test_the_stacks_own_routes_of_ipv6_are_not_held_against_it() -> None:
+    own = (
+        route("fd75:6e64:6572:1f::/64", device="virbr1"),
+        route("fd75:6e64:6572:8000::/49", gateway="fd75:6e64:6572:1f::a"),
+        route("fe80::/64"),
+    )
+    load = load_of({"families": ["ipv4", "ipv6"]})
+    assert routes.check(able(routes=own), load).findings == ()
 
 
 def test_a_wider_route_and_other_ranges_do_no_harm() -> None:

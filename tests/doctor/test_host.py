@@ -24,7 +24,9 @@ bridge br-peering
 routes [{"dst":"default","gateway":"192.0.2.1","dev":"eth0"},\
 {"dst":"10.1.1.7","gateway":"172.31.0.10","dev":"virbr1"},\
 {"dst":"172.31.0.0/22","dev":"virbr1","prefsrc":"172.31.0.1"},\
-{"type":"unreachable","dst":"10.9.0.0/16"}]
+{"type":"unreachable","dst":"10.9.0.0/16"},\
+{"type":"local","dst":"192.0.2.7","dev":"eth0","table":"local"},\
+{"dst":"default","gateway":"fe80::1","dev":"eth0"}]
 """
 
 

@@ -17,7 +17,9 @@ from twin.gobgpd import api_socket
 from twin.place import release_stack
 
 #: What a GoBGP does whose peers and prefixes somebody has deleted.
-_LONELY = gobgp.Speaker(65001, IPv4Address("10.1.2.21"), 1179, neighbors=(), prefixes=())
+_LONELY = gobgp.Speaker(
+    65001, IPv4Address("10.1.2.21"), 1179, neighbors=(), next_hops=(), prefixes=()
+)
 
 pytestmark = [pytest.mark.engine, pytest.mark.twin, pytest.mark.timeout(900)]
 
@@ -204,6 +206,10 @@ def test_two_stacks_of_the_same_plan_stand_side_by_side(make_stack: Callable[[],
         pytest.param(
             {"datacentres": [{"nodes": 1}, {"nodes": 1}], "pod_routes": "none"},
             id="datacentres that know nothing of each other's pods",
+        ),
+        pytest.param(
+            {"datacentres": [{"routers": 2}, {"nodes": 1}], "families": ["ipv4", "ipv6"]},
+            id="IPv4 and IPv6",
         ),
     ],
 )

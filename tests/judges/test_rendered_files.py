@@ -54,6 +54,14 @@ def egress_gateways() -> Plan:
     return make_plan(load({"egress_gateway": {"gateways": gateways}}))
 
 
+def dual_stack() -> Plan:
+    return make_plan(load({"families": ["ipv4", "ipv6"], "datacentres": [{"routers": 2}, {}]}))
+
+
+def ipv6_only() -> Plan:
+    return make_plan(load({"families": ["ipv6"]}))
+
+
 plans = pytest.mark.parametrize(
     "plan_of",
     [
@@ -63,6 +71,8 @@ plans = pytest.mark.parametrize(
         services_of_every_kind,
         aggregated_services,
         egress_gateways,
+        dual_stack,
+        ipv6_only,
     ],
 )
 
@@ -95,7 +105,8 @@ def manifests(artifacts: Artifacts) -> dict[str, str]:
         documents[f"{service.name} endpoint slice"] = service.endpoint_slice
     for site in artifacts.sites.values():
         documents[f"{site.name} cluster config"] = site.cluster_config
-        documents[f"{site.name} peer config"] = site.peer_config
+        for number, document in enumerate(site.peer_configs, start=1):
+            documents[f"{site.name} peer config {number}"] = document
         if site.egress_policy is not None:
             documents[f"{site.name} egress policy"] = site.egress_policy
         for number, pod in enumerate(site.egress_pods):
@@ -104,4 +115,6 @@ def manifests(artifacts: Artifacts) -> dict[str, str]:
             documents[f"{site.name} secret"] = opened(site.secret)
     for name, node in artifacts.nodes.items():
         documents[f"{name} node"] = node.node
+        if node.bgp_override is not None:
+            documents[f"{name} override"] = node.bgp_override
     return {name: yaml.safe_dump(document) for name, document in documents.items()}

@@ -1,7 +1,8 @@
-"""Plans to render: three that are looked at closely, and any that the schema allows."""
+"""Plans to render: some that are looked at closely, and any that the schema allows."""
 
 import functools
 from collections.abc import Mapping
+from typing import cast
 
 from hypothesis import strategies as st
 
@@ -104,6 +105,23 @@ def egress_gateways() -> Plan:
     )
 
 
+@functools.cache
+def dual_stack() -> Plan:
+    """Both families; routers reflect, and a datacentre has two and LANs of its own."""
+    pair = {"routers": 2, "lan": "192.168.7.0/24", "ipv6_lan": "fd00:7::/64"}
+    return planned(
+        {"families": ["ipv4", "ipv6"], "datacentres": [pair, {}], "full_mesh_limit": 2},
+        {"datacentres": {"dc1": "of-dc1"}},
+    )
+
+
+@functools.cache
+def ipv6_only() -> Plan:
+    """An AS for each datacentre, and no IPv4 at all."""
+    asns = {"routers": "per-datacentre"}
+    return planned({"families": ["ipv6"], "datacentres": 2, "asns": asns})
+
+
 PLANS = {
     plan.__name__: plan
     for plan in (
@@ -113,6 +131,8 @@ PLANS = {
         two_peerings,
         services_and_summaries,
         egress_gateways,
+        dual_stack,
+        ipv6_only,
     )
 }
 
@@ -133,9 +153,13 @@ def texts(artifacts: Artifacts) -> dict[str, str]:
     for name, node in artifacts.nodes.items():
         found[f"{name}/machine_patch.yaml"] = node.machine_patch
         found[f"{name}/node.yaml"] = yaml_text(node.node)
+        if node.bgp_override is not None:
+            found[f"{name}/bgp_override.yaml"] = yaml_text(node.bgp_override)
     for name, site in artifacts.sites.items():
         found[f"{name}/cluster_config.yaml"] = yaml_text(site.cluster_config)
-        found[f"{name}/peer_config.yaml"] = yaml_text(site.peer_config)
+        for document in site.peer_configs:
+            own_name = str(cast("dict[str, object]", document["metadata"])["name"])
+            found[f"{name}/peer_config{own_name.removeprefix(name)}.yaml"] = yaml_text(document)
         if site.secret is not None:
             found[f"{name}/secret.yaml"] = yaml_text(opened(site.secret))
         if site.egress_policy is not None:
@@ -182,6 +206,12 @@ def plans(draw: st.DrawFn) -> Plan:
     if draw(st.booleans()):
         secrets["peering"] = draw(passwords)
     fabric = {
+        "families": draw(
+            st.sampled_from(
+                [["ipv4"], ["ipv4", "ipv6"], ["ipv6", "ipv4"]]
+                + ([] if any("lan" in item for item in datacentres) else [["ipv6"]])
+            )
+        ),
         "datacentres": datacentres,
         "full_mesh_limit": draw(st.integers(2, 8)),
         "asns": {"routers": draw(st.sampled_from([65000, "per-datacentre"]))},
@@ -193,4 +223,7 @@ def plans(draw: st.DrawFn) -> Plan:
     }
     if draw(st.booleans()):
         fabric["egress_gateway"] = {"gateways": _named(names[0])}
+    if fabric["families"] == ["ipv6"]:  # their addresses are of IPv4
+        del fabric["load_balancing"]
+        fabric.pop("egress_gateway", None)
     return planned(fabric, secrets)

@@ -6,10 +6,13 @@ import re
 import pytest
 from hypothesis import given, settings
 
+from config.families import Family, family_of, of
 from config.machines import Router, Site
 from config.plan import Plan
-from render.bird import PASSWORDS, bird_conf, secret_files, unreachable
+from render.bird import PASSWORDS, bird_conf, secret_files, session_name, unreachable
 from tests.render.plans import (
+    dual_stack,
+    ipv6_only,
     own_as_for_each,
     pairs_of_routers_with_passwords,
     planned,
@@ -214,9 +217,59 @@ def test_a_restarted_router_waits_no_longer_than_its_neighbors_keep_its_routes(
 
 def test_a_lan_of_its_own_is_unreachable_where_its_routers_are_not_heard() -> None:
     plan = own_as_for_each()
-    lan = plan.sites[0].lan
-    assert not lan.subnet_of(plan.lans)
-    assert all(lan in unreachable(plan, site) for site in plan.sites)
+    lan, (ranges,) = plan.sites[0].lan, plan.ranges
+    assert not lan.overlaps(ranges.lans)
+    assert all(lan in unreachable(plan, site, ranges) for site in plan.sites)
+
+
+def test_a_session_has_one_channel_and_it_is_of_its_own_family() -> None:
+    for plan in (dual_stack(), ipv6_only()):
+        for router in plan.routers:
+            text = conf(plan, router.name)
+            for session in plan.sessions[router.name]:
+                own = block(text, f"protocol bgp {session_name(session)} ")
+                (template,) = re.findall(r" from (\w+) \{", own)
+                whole = own + block(text, f"template bgp {template} ")
+                assert set(re.findall(r"^  (ipv[46]) \{", whole, re.MULTILINE)) == {session.family}
+                assert f"  neighbor {session.neighbor} " in own
+
+
+def test_sessions_of_both_families_have_names_of_their_own() -> None:
+    for router in dual_stack().routers:
+        names = [session_name(session) for session in dual_stack().sessions[router.name]]
+        assert len(set(names)) == len(names)
+
+
+@given(plan=plans())
+@settings(max_examples=15, deadline=None)
+def test_a_node_may_announce_its_own_pods_in_each_family(plan: Plan) -> None:
+    for site in plan.sites:
+        for router in site.routers:
+            text = conf(plan, router.name)
+            for session in plan.sessions[router.name]:
+                for node in site.nodes:
+                    if node.name == session.neighbor_name:
+                        own = block(text, f"protocol bgp {session_name(session)} ")
+                        assert f"(net = {of(session.family, node.pod_cidrs)}" in own
+                        others = [c for c in node.pod_cidrs if family_of(c) is not session.family]
+                        assert not any(str(other) in own for other in others)
+
+
+def test_what_is_unknown_ends_at_the_router_in_each_family() -> None:
+    for plan in (dual_stack(), ipv6_only()):
+        for ranges in plan.ranges:
+            suffix = "_ipv6" if ranges.family is Family.IPV6 else ""
+            text = conf(plan, "dc1-router1")
+            supernets = block(text, f"protocol static supernets{suffix} ")
+            for network in (ranges.pods, ranges.services, ranges.vips, ranges.egress, ranges.lans):
+                assert f"  route {network} unreachable;" in supernets
+
+
+def test_a_router_without_ipv4_is_known_by_its_planned_identifier() -> None:
+    plan = ipv6_only()
+    for router in plan.routers:
+        assert f"router id {router.router_id};" in conf(plan, router.name)
+        assert "OWNIP " not in conf(plan, router.name)
 
 
 def session_block(text: str, name: str) -> str:

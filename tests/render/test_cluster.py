@@ -7,6 +7,8 @@ from render import cilium
 from render.artifacts import Artifacts, render
 from tests.render.plans import (
     NAMES,
+    dual_stack,
+    ipv6_only,
     own_as_for_each,
     pairs_of_routers_with_passwords,
     planned,
@@ -22,7 +24,8 @@ def instance(artifacts: Artifacts, site: str) -> dict[str, Any]:
 
 
 def peer_spec(plan: Plan, site: str) -> dict[str, Any]:
-    return cast(dict[str, Any], render(plan).sites[site].peer_config["spec"])
+    (config,) = render(plan).sites[site].peer_configs
+    return cast(dict[str, Any], config["spec"])
 
 
 def test_nodes_peer_with_every_router_of_their_datacentre_and_no_other() -> None:
@@ -63,8 +66,9 @@ def test_every_reference_leads_to_something_that_exists() -> None:
     for name, site in artifacts.sites.items():
         for peer in instance(artifacts, name)["peers"]:
             assert peer["peerConfigRef"]["name"] == name
-        assert cast(dict[str, Any], site.peer_config["metadata"])["name"] == name
-        spec = cast(dict[str, Any], site.peer_config["spec"])
+        (config,) = site.peer_configs
+        assert cast(dict[str, Any], config["metadata"])["name"] == name
+        spec = cast(dict[str, Any], config["spec"])
         assert site.secret is not None
         metadata = cast(dict[str, Any], opened(site.secret)["metadata"])
         assert spec["authSecretRef"] == metadata["name"]
@@ -117,3 +121,59 @@ def test_a_nodes_pods_are_those_that_its_router_takes_from_it() -> None:
             for router in site.routers:
                 conf = artifacts.routers[router.name].files["/etc/bird.conf"]
                 assert f"net = {spec['podCIDR']} " in conf
+
+
+def test_each_family_has_a_session_of_its_own_that_tells_of_that_family_alone() -> None:
+    for plan in (dual_stack(), ipv6_only()):
+        artifacts = render(plan)
+        families = {str(family) for family in plan.families}
+        for name, site in artifacts.sites.items():
+            told = {}
+            for config in site.peer_configs:
+                spec = cast(dict[str, Any], config["spec"])
+                (family,) = spec["families"]
+                told[cast(dict[str, Any], config["metadata"])["name"]] = family["afi"]
+            assert sorted(told.values()) == sorted(families)
+            peers = instance(artifacts, name)["peers"]
+            assert len({peer["name"] for peer in peers}) == len(peers)
+            for peer in peers:
+                of_address = "ipv6" if ":" in peer["peerAddress"] else "ipv4"
+                assert told[peer["peerConfigRef"]["name"]] == of_address
+
+
+def test_cilium_has_the_families_of_the_fabric_and_translates_in_none() -> None:
+    values = cilium.helm_values(two_datacentres())
+    assert not {"ipv4", "ipv6"} & values.keys()  # the chart's own default
+    values = cilium.helm_values(dual_stack())
+    assert "ipv4" not in values
+    assert values["ipv6"] == {"enabled": True}
+    assert values["enableIPv4Masquerade"] is values["enableIPv6Masquerade"] is False
+    values = cilium.helm_values(ipv6_only())
+    assert (values["ipv4"], values["ipv6"]) == ({"enabled": False}, {"enabled": True})
+
+
+def test_a_node_has_its_addresses_and_pods_in_the_order_of_the_families() -> None:
+    primary = planned({"families": ["ipv6", "ipv4"]})
+    for plan in (dual_stack(), primary):
+        for node in plan.nodes:
+            document = render(plan).nodes[node.name].node
+            spec = cast(dict[str, Any], document["spec"])
+            assert spec["podCIDRs"] == [str(cidr) for cidr in node.pod_cidrs]
+            assert spec["podCIDR"] == spec["podCIDRs"][0]
+            status = cast(dict[str, Any], document["status"])
+            assert [entry["address"] for entry in status["addresses"]] == [
+                str(address.ip) for address in node.lan.addresses
+            ]
+
+
+def test_only_without_ipv4_is_a_nodes_identifier_spelt_out() -> None:
+    assert all(node.bgp_override is None for node in render(dual_stack()).nodes.values())
+    plan = ipv6_only()
+    artifacts = render(plan)
+    for node in plan.nodes:
+        override = artifacts.nodes[node.name].bgp_override
+        assert override is not None
+        assert cast(dict[str, Any], override["metadata"])["name"] == node.name
+        (own,) = cast(dict[str, Any], override["spec"])["bgpInstances"]
+        assert own["name"] == instance(artifacts, node.datacentre)["name"]
+        assert own["routerID"] == str(node.router_id)

@@ -54,8 +54,10 @@ def test_each_router_has_its_own_name_and_wan_and_no_other_network(plan: Plan) -
         assert system.get("hostname") == router.name
         loopback, wan = uci.parse(files[day0.NETWORK])
         assert (loopback.name, wan.name) == ("loopback", "wan")
-        assert wan.values("ipaddr") == [str(router.wan.address)]
-        assert wan.get("gateway") == str(plan.wan_gateway.ip)
+        addresses = {*wan.values("ipaddr"), *wan.values("ip6addr")}
+        assert addresses == {str(address) for address in router.wan.addresses}
+        gateways = {option: wan.get(option) for option in ("gateway", "ip6gw") if wan.get(option)}
+        assert set(gateways.values()) == {str(gateway.ip) for gateway in plan.wan_gateways}
         assert wan.get("device") == interfaces.WAN
 
 

@@ -1,13 +1,13 @@
 """By what a router tells that it hears another one: lines as Linux writes them to /proc/net/tcp."""
 
 import re
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
 from render.artifacts import render
 from render.keepalived import CONFIGURATION, established
-from tests.render.plans import two_peerings
+from tests.render.plans import planned, two_peerings
 
 PATTERN = established([IPv4Address("172.30.0.1"), IPv4Address("172.29.0.1")])
 
@@ -51,3 +51,17 @@ def test_the_first_router_is_below_the_second_when_it_hears_nobody_and_first_amo
     weight = int(re.findall(r"weight (-\d+)", text)[0])
     assert first + weight < second < first
     assert max(1, second + weight) < first + weight
+
+
+def test_without_ipv4_a_connection_of_ipv6_tells_whether_a_router_hears() -> None:
+    """As the kernel prints ::1 of port 179: in words of the processor's order of bytes."""
+    listed = (
+        "   0: 00000000000000000000000001000000:00B3 "
+        "00000000000000000000000001000000:C350 01 00000000:00000000"
+    )
+    pattern = established([IPv6Address("::1")])
+    assert re.search(pattern, listed)
+    assert not re.search(pattern, listed.replace(" 01 ", " 0A "))
+    plan = planned({"families": ["ipv6"], "datacentres": [{"routers": 2}]})
+    text = render(plan).routers["dc1-router1"].files[CONFIGURATION]
+    assert "/proc/net/tcp6" in text

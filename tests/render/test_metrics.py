@@ -8,7 +8,7 @@ from hypothesis import given
 
 from config.plan import Plan
 from config.routes import of_router
-from render import metrics
+from render import metrics, scrape
 from render.artifacts import RouterArtifacts, render
 from tests.render.plans import planned, plans
 from twin import uci, web
@@ -26,6 +26,14 @@ def test_without_the_option_a_router_has_nothing_of_it() -> None:
     files = first_router(planned()).files
     assert not {metrics.SCRIPT, metrics.SERVER} & files.keys()
     assert "metrics" not in files["/etc/config/firewall"]
+
+
+def test_an_address_of_ipv6_is_in_brackets_where_a_port_follows() -> None:
+    plan = planned({"families": ["ipv6"], "observability": {"routers": True}})
+    (section,) = uci.parse(first_router(plan).files[metrics.SERVER])
+    assert section.values("listen_http") == ["[fd75:6e64:6572:101::2]:9324"]
+    (target, _) = scrape.targets(plan, agents=False)[scrape.ROUTERS]
+    assert target["targets"] == ["[fd75:6e64:6572:101::2]:9324"]
 
 
 def test_the_server_listens_on_the_lan_address_alone() -> None:
@@ -82,7 +90,8 @@ def test_nobody_else_is_let_in_by_a_zones_own_policy(wan: str, names: list[str])
 
 @given(plan=plans())
 def test_the_planned_routes_are_those_that_verification_expects_of_a_router(plan: Plan) -> None:
-    apart = {"default", str(plan.wan), *map(str, plan.peerings.values())}
+    apart = {"default", "::/0", *(str(net) for nets in plan.peerings.values() for net in nets)}
+    apart |= {str(ranges.wan) for ranges in plan.ranges}
     expected = expectations(plan)
     for site in plan.sites:
         told = {destination(network) for network in of_router(plan, site)}

@@ -8,12 +8,15 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
+from config.families import Family, of
 from config.machines import Router, Site
 from config.plan import Plan
-from render import keepalived, openwrt
+from render import day0, keepalived, openwrt
 from render.artifacts import render
 from tests.render.plans import (
     PLANS,
+    dual_stack,
+    ipv6_only,
     own_as_for_each,
     pairs_of_routers_with_passwords,
     planned,
@@ -314,3 +317,71 @@ def test_sources_must_have_come_by_their_own_way_where_there_is_one_way_alone(
     strict = {name: found[f"net.ipv4.conf.{name}.rp_filter"] for name in ("all", "eth1")}
     assert strict == {"all": "1", "eth1": "1"}, "the largest of `all` and a card's own counts"
     assert [found[f"net.ipv4.conf.{name}.rp_filter"] for name in ("br-lan", "eth2")] == inside
+
+
+def test_every_interface_has_its_addresses_in_each_family() -> None:
+    plan = dual_stack()
+    router = plan.sites[1].routers[0]
+    text = render(plan).routers[router.name].files["/etc/config/network"]
+    for name, nic in (("lan", router.lan), ("wan", router.wan), ("peering", router.peering)):
+        section = named(text, "interface", name)
+        own = {str(address) for address in nic.addresses}
+        assert own <= {*section.values["ipaddr"], *section.values["ip6addr"]}
+        assert section["ip6assign"] == "0"
+    wan = named(text, "interface", "wan")
+    assert [wan["gateway"], wan["ip6gw"]] == [str(gateway.ip) for gateway in plan.wan_gateways]
+
+
+def test_without_ipv4_no_interface_has_an_address_of_it() -> None:
+    plan = ipv6_only()
+    text = render(plan).routers["dc1-router1"].files["/etc/config/network"]
+    for name in ("lan", "wan", "peering"):
+        assert not {"ipaddr", "gateway"} & named(text, "interface", name).values.keys()
+
+
+def test_routers_advertise_the_lan_and_nobody_makes_an_address_or_a_gateway_of_it() -> None:
+    for plan in (dual_stack(), ipv6_only()):
+        lan = named(openwrt.dhcp(plan, plan.sites[0]), "dhcp", "lan")
+        assert (lan["ra"], lan["ra_slaac"], lan["dhcpv6"]) == ("server", "0", "disabled")
+        assert lan["ra_lifetime"] == "0", "the gateway's address moves, a router's own does not"
+        assert lan["dns"] == str(of(Family.IPV6, plan.sites[0].gateways).ip)
+    assert "ra" not in named(openwrt.dhcp(planned(), planned().sites[0]), "dhcp", "lan").values
+
+
+def test_without_ipv4_there_are_no_leases() -> None:
+    text = openwrt.dhcp(ipv6_only(), ipv6_only().sites[0])
+    assert named(text, "dhcp", "lan")["dhcpv4"] == "disabled"
+    assert not any(section.kind == "host" for section in sections(text))
+
+
+def test_the_wan_masquerades_in_the_families_that_there_are() -> None:
+    def masquerading(plan: Plan) -> set[str]:
+        wan = named(firewall(plan), "zone", "wan")
+        return {option for option in ("masq", "masq6") if wan.values.get(option) == ["1"]}
+
+    assert masquerading(two_datacentres()) == {"masq"}
+    assert masquerading(dual_stack()) == {"masq", "masq6"}
+    assert masquerading(ipv6_only()) == {"masq6"}
+
+
+def test_neighbors_on_the_wan_find_the_router_and_nobody_else_comes_in() -> None:
+    for plan in (dual_stack(), ipv6_only()):
+        for text in (firewall(plan), day0.files(plan, plan.routers[0])[day0.FIREWALL]):
+            rule = named(text, "rule", "icmpv6-of-wan")
+            assert (rule["src"], rule["family"], rule["proto"]) == ("wan", "ipv6", "icmp")
+            assert "neighbour-solicitation" in rule.values["icmp_type"]
+            assert not {"echo-request", "router-advertisement"} & set(rule.values["icmp_type"])
+            assert "dest" not in rule.values
+
+
+def test_the_gateway_of_ipv6_moves_behind_an_address_of_the_link() -> None:
+    """VRRP in IPv6 begins with a link-local address (RFC 5798, section 5.2.9)."""
+    plan = dual_stack()
+    site = plan.sites[0]
+    text = render(plan).routers[site.routers[0].name].files[keepalived.CONFIGURATION]
+    _, ipv4, ipv6 = text.split("vrrp_instance ")
+    assert str(site.gateways[0]) in ipv4
+    assert str(site.gateways[1]) not in ipv4
+    lines = [line.strip() for line in ipv6.splitlines()]
+    addresses = lines[lines.index("virtual_ipaddress {") + 1 :]
+    assert addresses[:2] == ["fe80::1/64 dev br-lan", f"{site.gateways[1]} dev br-lan"]

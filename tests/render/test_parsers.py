@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from config.plan import Plan
 from render import bird, keepalived
 from render.artifacts import RouterArtifacts, render
-from tests.render.plans import PLANS, plans, texts_of
+from tests.render.plans import PLANS, dual_stack, pairs_of_routers_with_passwords, plans, texts_of
 from tests.render.secrets import all_files
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -68,12 +68,13 @@ def test_bird_takes_the_configuration_of_any_fabric(plan: Plan) -> None:
 
 @needs_keepalived
 def test_keepalived_takes_its_configuration(tmp_path: Path) -> None:
-    routers = render(PLANS["pairs_of_routers_with_passwords"]()).routers
     file = tmp_path / "keepalived.conf"
-    for router in routers.values():
-        file.write_text(router.files[keepalived.CONFIGURATION])
-        found = complaints(["keepalived", "--config-test", "--use-file", str(file)])
-        assert found == _SCRIPT_BY_ROOT
+    for plan in (pairs_of_routers_with_passwords(), dual_stack()):
+        for router in render(plan).routers.values():
+            if text := router.files.get(keepalived.CONFIGURATION):
+                file.write_text(text)
+                found = complaints(["keepalived", "--config-test", "--use-file", str(file)])
+                assert found == _SCRIPT_BY_ROOT
 
 
 @every_plan
@@ -88,7 +89,7 @@ def test_sysctl_takes_every_setting(plan: Plan) -> None:
     for path, text in texts_of(plan).items():
         if "/sysctl.d/" in path:
             for name, value in sysctls(text).items():
-                assert name.startswith("net.ipv4.")
+                assert name.startswith(("net.ipv4.", "net.ipv6."))
                 assert value.isdigit()
 
 

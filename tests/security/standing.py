@@ -49,7 +49,7 @@ class Standing:
         self._build()
         host_nic = (Nic(Place(stack, "wan").namespace, "02:40:00:00:00:00", {}),)
         outside = Place(stack, WAN_HOST)
-        Host(outside, host_nic, self.plan.wan_gateway, wan_routes(self.plan)).build(_OWNER)
+        Host(outside, host_nic, self.plan.wan_gateways, wan_routes(self.plan)).build(_OWNER)
         self.converge()
 
     def mend(self) -> None:
@@ -110,7 +110,7 @@ class Standing:
     def _node(self, site: Site, node: PlannedNode) -> Node:
         artifacts = self._artifacts
         of_site = artifacts.sites[site.name]
-        manifests = [of_site.cluster_config, of_site.peer_config, *artifacts.advertisements]
+        manifests = [of_site.cluster_config, *of_site.peer_configs, *artifacts.advertisements]
         manifests += of_site.egress_pods
         if of_site.egress_policy is not None:
             manifests.append(of_site.egress_policy)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from config.families import Family
 from tests.render.secrets import password
 from tests.security.standing import Standing, eventually
 from tests.twin.ages import Ages, ages, went_on
@@ -156,7 +157,7 @@ def _imported(fabric: Standing) -> int:
 def test_a_stranger_on_the_lan_gets_no_session(fabric: Standing) -> None:
     place = fabric.place("stranger")
     lan = Nic(fabric.place("dc1-lan").namespace, "02:66:00:00:00:01", {})
-    Host(place, (lan,), IPv4Interface("10.1.1.66/24")).build("test")
+    Host(place, (lan,), (IPv4Interface("10.1.1.66/24"),)).build("test")
     gobgpd.keep_running(place, is_new=True)
     with fabric.gobgp("stranger") as client:
         client.start(_speaker("10.1.1.66", None))
@@ -191,6 +192,7 @@ def _speaker(address: str, secret: str | None) -> gobgp.Speaker:
     """A GoBGP that dials the router, again and again."""
     router = gobgp.Neighbor(
         IPv4Address("10.1.1.2"),
+        (Family.IPV4,),
         65000,
         65001,
         179,
@@ -200,7 +202,8 @@ def _speaker(address: str, secret: str | None) -> gobgp.Speaker:
         restart_time=None,
         password=secret,
     )
-    return gobgp.Speaker(65001, IPv4Address(address), 1179, (router,), prefixes=())
+    own = IPv4Address(address)
+    return gobgp.Speaker(65001, own, 1179, (router,), next_hops=(own,), prefixes=())
 
 
 def _tcp_ext(fabric: Standing, name: str) -> int:

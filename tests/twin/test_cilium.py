@@ -1,15 +1,17 @@
 """What Cilium makes of its resources, rule by rule."""
 
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
 
+from config.families import Address, Family, Network
 from config.load import load
 from config.plan import make_plan
 from render import cilium as rendered
 from tests.render.secrets import opened, password
-from twin.cilium import Local, Resources, resources, speaker
+from twin.cilium import Local, Resources, families, resources, speaker
 from twin.gobgp import Neighbor, Speaker
 from twin.manifest import Manifest, TranslationError
 
@@ -59,7 +61,7 @@ def secret(name: str) -> Written:
 
 
 def translated(*manifests: Manifest, labels: dict[str, str] = LABELS) -> Speaker | None:
-    return speaker(resources(manifests), Local("n1", labels, ADDRESS, POD_CIDR))
+    return speaker(resources(manifests), Local("ams-worker1", labels, [ADDRESS], [POD_CIDR]))
 
 
 def spoken(*manifests: Manifest) -> Speaker:
@@ -79,7 +81,7 @@ def test_a_node_announces_the_addresses_of_an_interface_that_it_has() -> None:
     found = resources((cluster_config(), peer_config(), asked))
     held = {"egress": [IPv4Address("10.113.0.1")], "other": [IPv4Address("10.113.0.2")]}
     for interfaces, announced in ((held, (IPv4Network("10.113.0.1/32"),)), ({}, ())):
-        said = speaker(found, Local("n1", LABELS, ADDRESS, POD_CIDR, interfaces))
+        said = speaker(found, Local("n1", LABELS, [ADDRESS], [POD_CIDR], interfaces))
         assert said is not None
         assert said.prefixes == announced
 
@@ -92,6 +94,7 @@ def test_a_node_dials_its_peers_and_announces_its_pod_cidr() -> None:
         neighbors=(
             Neighbor(
                 address=IPv4Address("10.1.1.2"),
+                families=(Family.IPV4,),
                 asn=65000,
                 local_asn=65001,
                 port=179,
@@ -102,6 +105,7 @@ def test_a_node_dials_its_peers_and_announces_its_pod_cidr() -> None:
                 password=None,
             ),
         ),
+        next_hops=(ADDRESS,),
         prefixes=(POD_CIDR,),
     )
 
@@ -109,7 +113,7 @@ def test_a_node_dials_its_peers_and_announces_its_pod_cidr() -> None:
 def test_manifests_are_told_apart_by_their_kind() -> None:
     config, peer, told, hidden = cluster_config(), peer_config(), advertisement(), secret("s")
     found = resources([hidden, told, {"kind": "Service"}, peer, {}, config])
-    assert found == Resources((config,), (peer,), (told,), (hidden,))
+    assert found == Resources((config,), (), (peer,), (told,), (hidden,))
 
 
 @pytest.mark.parametrize("labels", [{}, {"zone": "fra"}, {"other": "ams"}])
@@ -259,7 +263,7 @@ def test_what_is_rendered_says_what_the_plan_says() -> None:
     assert secret is not None
     manifests = [
         rendered.bgp_cluster_config(plan, site),
-        rendered.bgp_peer_config(plan, site),
+        rendered.bgp_peer_config(plan, site, Family.IPV4),
         rendered.bgp_advertisement(plan),
         opened(secret),
     ]
@@ -268,8 +272,8 @@ def test_what_is_rendered_says_what_the_plan_says() -> None:
         Local(
             node.name,
             {"topology.kubernetes.io/zone": site.name},
-            node.lan.address.ip,
-            node.pod_cidr,
+            [node.lan.address.ip],
+            node.pod_cidrs,
         ),
     )
     assert found is not None
@@ -281,3 +285,99 @@ def test_what_is_rendered_says_what_the_plan_says() -> None:
     assert {(n.hold_time, n.keepalive_time) for n in found.neighbors} == {
         (plan.timers.hold_time, plan.timers.keepalive_time)
     }
+
+
+IPV6 = IPv6Address("fd00::15")
+IPV6_CIDR = IPv6Network("fd00:0:0:15::/64")
+
+
+def dual_stack(
+    *manifests: Manifest, addresses: Sequence[Address] = (ADDRESS, IPV6), node: str = "ams-worker1"
+) -> Speaker:
+    """What a node with pods of both families makes of it, or of IPv6 alone."""
+    cidrs: list[Network] = [POD_CIDR, IPV6_CIDR] if ADDRESS in addresses else [IPV6_CIDR]
+    found = speaker(resources(manifests), Local(node, LABELS, addresses, cidrs))
+    assert found is not None
+    return found
+
+
+def of_family(config: Written, name: str, afi: str) -> Written:
+    spec = {**config["spec"], "families": [{**FAMILIES[0], "afi": afi}]}
+    return {**config, "metadata": {"name": name}, "spec": spec}
+
+
+BOTH_PEERS = [
+    {"peerAddress": "10.1.1.2", "peerASN": 65000, "peerConfigRef": {"name": "ams"}},
+    {"peerAddress": "fd00::2", "peerASN": 65000, "peerConfigRef": {"name": "ams-ipv6"}},
+]
+
+
+def test_each_family_is_told_over_the_session_of_its_own() -> None:
+    found = dual_stack(
+        cluster_config(peers=BOTH_PEERS),
+        peer_config(),
+        of_family(peer_config(), "ams-ipv6", "ipv6"),
+        advertisement(),
+    )
+    assert [(str(n.address), n.families) for n in found.neighbors] == [
+        ("10.1.1.2", (Family.IPV4,)),
+        ("fd00::2", (Family.IPV6,)),
+    ]
+    assert found.prefixes == (POD_CIDR, IPV6_CIDR)
+    assert found.next_hops == (ADDRESS, IPV6)
+    assert found.router_id == ADDRESS
+
+
+def test_a_family_whose_session_is_left_out_is_not_announced() -> None:
+    found = dual_stack(cluster_config(peers=BOTH_PEERS), peer_config(), advertisement())
+    assert found.prefixes == (POD_CIDR,)
+
+
+def test_ipv6_over_a_session_of_ipv4_is_refused() -> None:
+    config = of_family(peer_config(), "ams", "ipv6")
+    with pytest.raises(TranslationError, match=r"announces IPv6 over the session with 10\.1\.1\.2"):
+        dual_stack(cluster_config(), config, advertisement())
+
+
+def override(node: str, instance: str = "ams") -> Written:
+    return {
+        "kind": "CiliumBGPNodeConfigOverride",
+        "metadata": {"name": node},
+        "spec": {"bgpInstances": [{"name": instance, "routerID": "10.0.1.21"}]},
+    }
+
+
+def ipv6_alone(*more: Manifest, node: str = "ams-worker1") -> Speaker:
+    config = of_family(peer_config(), "ams-ipv6", "ipv6")
+    clusters = cluster_config(name="ams", peers=BOTH_PEERS[1:])
+    return dual_stack(clusters, config, advertisement(), *more, addresses=(IPV6,), node=node)
+
+
+def test_without_ipv4_the_identifier_is_the_overrides() -> None:
+    found = ipv6_alone(override("ams-worker2", "ams"), override("ams-worker1"))
+    assert (str(found.router_id), found.prefixes) == ("10.0.1.21", (IPV6_CIDR,))
+
+
+@pytest.mark.parametrize("other", [override("ams-worker2"), override("ams-worker1", "fra")])
+def test_without_ipv4_and_an_override_of_its_own_a_node_is_refused(other: Written) -> None:
+    with pytest.raises(TranslationError, match="neither an IPv4 address nor a Cilium"):
+        ipv6_alone(other)
+
+
+def test_families_that_are_not_named_are_both_negotiated() -> None:
+    found = neighbor(cluster_config(), peer_config(families=[]))
+    assert found.families == (Family.IPV4, Family.IPV6)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, ["ipv4"]),
+        ({"ipv6": {"enabled": True}}, ["ipv4", "ipv6"]),
+        ({"ipv4": {"enabled": False}, "ipv6": {"enabled": True}}, ["ipv6"]),
+    ],
+)
+def test_the_families_are_those_that_the_values_turn_on(
+    values: Written, expected: list[str]
+) -> None:
+    assert list(families(values)) == expected

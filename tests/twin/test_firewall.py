@@ -79,10 +79,18 @@ def test_a_zone_masquerades_whom_it_names_and_spares_whom_it_names_so(
 
 
 INVALID = 'oifname { "eth1" } ct state invalid drop'
+INVALID = 'oifname { "eth1" } meta nfproto ipv4 ct state invalid drop'
 
 
 def test_invalid_packets_do_not_leave_by_a_zone_that_masquerades() -> None:
     assert INVALID in lines(DEFAULTS + ZONES)
+
+
+def test_ipv6_is_masqueraded_only_where_the_zone_says_so_of_it() -> None:
+    both = lines(DEFAULTS + ZONES + "    option masq6 '1'\n")
+    assert 'oifname { "eth1" } meta nfproto ipv6 masquerade' in both
+    assert 'oifname { "eth1" } meta nfproto ipv6 ct state invalid drop' in both
+    assert not any("nfproto ipv6" in line for line in lines(DEFAULTS + ZONES))
 
 
 def test_invalid_packets_leave_where_the_zone_allows_them() -> None:
@@ -124,7 +132,11 @@ def test_a_zone_without_a_device_has_no_rules() -> None:
     [
         (
             "option src 'wan'\noption proto 'icmp'\nlist icmp_type 'echo-request'",
-            ['iifname { "eth1" } meta l4proto icmp icmp type { echo-request } counter accept'],
+            [
+                'iifname { "eth1" } meta l4proto icmp icmp type { echo-request } counter accept',
+                'iifname { "eth1" } meta l4proto icmpv6 icmpv6 type { echo-request } '
+                "counter accept",
+            ],
         ),
         (
             "option src 'wan'\noption dest_port '22 8000:8010'\noption target 'DROP'",
@@ -141,7 +153,32 @@ def test_a_zone_without_a_device_has_no_rules() -> None:
             "option src 'wan'\nlist proto 'vrrp'\noption target 'REJECT'",
             ['iifname { "eth1" } meta l4proto vrrp counter jump handle_reject'],
         ),
-        ("option src 'wan'\noption family 'ipv6'\noption proto 'all'", []),
+        (
+            "option src 'wan'\noption family 'ipv6'\noption proto 'all'",
+            ['iifname { "eth1" } meta nfproto ipv6 counter accept'],
+        ),
+        (
+            "option src 'wan'\noption family 'ipv4'\nlist src_ip 'fd00::/8'\noption proto 'all'",
+            [],
+        ),
+        (
+            "option src 'wan'\noption proto 'all'\n"
+            "list src_ip '10.0.0.0/8'\nlist src_ip 'fd00::/8'",
+            [
+                'iifname { "eth1" } ip saddr { 10.0.0.0/8 } counter accept',
+                'iifname { "eth1" } ip6 saddr { fd00::/8 } counter accept',
+            ],
+        ),
+        (
+            "option src 'wan'\noption proto 'icmp'\noption family 'ipv6'\noption limit '10/sec'\n"
+            "list icmp_type 'neighbour-solicitation'\nlist icmp_type 'bad-header'\n"
+            "list icmp_type 'unknown-header-type'",
+            [
+                'iifname { "eth1" } meta nfproto ipv6 meta l4proto icmpv6 '
+                "icmpv6 type { nd-neighbor-solicit, parameter-problem } "
+                "limit rate 10/second counter accept"
+            ],
+        ),
         (
             "option src 'wan'\noption dest 'lan'\noption proto 'all'",
             ['iifname { "eth1" } oifname { "br-lan" } counter accept'],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config.families import Family
 from tests.twin.ages import ages, went_on
 from twin import birdc, daemons, gobgp, iproute
 from twin.gobgp import Client, GobgpError, Neighbor, Speaker
@@ -29,6 +30,7 @@ SPEAKER = Speaker(
     neighbors=(
         Neighbor(
             address=ROUTER,
+            families=(Family.IPV4,),
             asn=65000,
             local_asn=65001,
             port=179,
@@ -39,6 +41,7 @@ SPEAKER = Speaker(
             password=None,
         ),
     ),
+    next_hops=(NODE,),
     prefixes=(POD_CIDR,),
 )
 

@@ -2,6 +2,7 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
+from config.families import Address
 from twin import iproute
 from twin.host import Host
 from twin.machine import Nic
@@ -15,9 +16,9 @@ pytestmark = pytest.mark.twin
 def host(stack: str) -> Host:
     segment = Segment(Place(stack, "wan"))
     segment.build("me")
-    neighbors = {IPv4Address("172.31.0.10"): "02:10:00:01:01:01"}
+    neighbors: dict[Address, str] = {IPv4Address("172.31.0.10"): "02:10:00:01:01:01"}
     nic = Nic(segment.place.namespace, "02:40:00:00:00:00", neighbors)
-    return Host(Place(stack, "internet"), (nic,), IPv4Interface("172.31.0.1/22"))
+    return Host(Place(stack, "internet"), (nic,), (IPv4Interface("172.31.0.1/22"),))
 
 
 def test_a_host_that_was_built_is_as_it_should_be(host: Host) -> None:
@@ -71,6 +72,6 @@ def test_a_host_that_was_deleted_can_be_made_again_at_once(host: Host) -> None:
 def test_a_host_of_another_name_can_take_its_cable(host: Host, stack: str) -> None:
     """A datacentre that is renamed: the engine makes the new machines before the old ones go."""
     host.build("me")
-    renamed = Host(Place(stack, "world"), host.nics, host.address)
+    renamed = Host(Place(stack, "world"), host.nics, host.addresses)
     renamed.build("me")
     assert renamed.drift() == []

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.families import Network as IpNetwork
 from twin import iproute
 from twin.network import (
     Address,
@@ -172,7 +173,7 @@ def networks(draw: st.DrawFn, bridges: frozenset[Bridge]) -> Network:
         up=frozenset({"lo", *devices}),
         bridges=bridges,
         addresses=addresses,
-        routes=draw(_routes(devices, sorted({a.interface.network for a in addresses}))),
+        routes=draw(_routes(devices, sorted({a.interface.network for a in addresses}, key=str))),
         neighbors=frozenset(
             Neighbor(device, address, mac) for (device, address), mac in neighbors.items()
         ),
@@ -204,7 +205,7 @@ def _addresses(devices: list[str]) -> st.SearchStrategy[Address]:
 
 
 @st.composite
-def _routes(draw: st.DrawFn, devices: list[str], connected: list[IPv4Network]) -> frozenset[Route]:
+def _routes(draw: st.DrawFn, devices: list[str], connected: list[IpNetwork]) -> frozenset[Route]:
     """Gateways are the last hosts of connected networks."""
     prefixes = draw(
         st.lists(

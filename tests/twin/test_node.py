@@ -13,7 +13,7 @@ from config.load import load
 from config.plan import Plan, make_plan
 from render.artifacts import render
 from render.yaml_text import yaml_text
-from twin import daemons, gobgp, iproute, namespaces
+from twin import daemons, gobgp, iproute, manifest, masquerade, namespaces
 from twin.machine import Nic, run_nft
 from twin.manifest import TranslationError
 from twin.network import Address, Neighbor, Route, observe
@@ -37,7 +37,7 @@ def described(plan: Plan, stack: str, pods: int = 1) -> Node:
     services = [d for of in rendered.demo for d in (of.service, of.endpoint_slice)]
     shared = (*rendered.advertisements, *rendered.pools, *services)
     policies = (of_site.egress_policy,) if of_site.egress_policy else ()
-    own = (of_site.cluster_config, of_site.peer_config, *policies, *of_site.egress_pods)
+    own = (of_site.cluster_config, *of_site.peer_configs, *policies, *of_site.egress_pods)
     lan = Place(stack, site.lan_network).namespace
     return Node(
         place=Place(stack, planned.name),
@@ -62,7 +62,9 @@ def with_values(node: Node, **values: object) -> Node:
 
 def test_pods_are_numbered_from_host_10_of_the_nodes_pod_cidr() -> None:
     pods = described(PLAN, "s", pods=2).pods()
-    assert [(pod.place.namespace, str(pod.address), str(pod.gateway)) for pod in pods] == [
+    assert [
+        (pod.place.namespace, *map(str, pod.addresses), *map(str, pod.gateways)) for pod in pods
+    ] == [
         ("s-dc1-worker1-pod1", "10.129.21.10", "10.129.21.1"),
         ("s-dc1-worker1-pod2", "10.129.21.11", "10.129.21.1"),
     ]
@@ -98,7 +100,7 @@ def test_the_talos_patch_and_the_node_objects_make_the_network() -> None:
     }
     assert network.neighbors == {
         Neighbor("eth0", *_ROUTER),
-        Neighbor("lxc1", pod.address, pod.mac),
+        Neighbor("lxc1", pod.addresses[0], pod.mac),
     }
 
 
@@ -164,7 +166,7 @@ def gobgpd_of(node: Node) -> int:
 def test_a_node_that_was_booted_is_as_its_artifacts_say(node: Node) -> None:
     assert node.drift() == []
     with gobgp.connect(node.api_socket) as client:
-        assert client.prefixes() == [node.pod_cidr]
+        assert client.prefixes() == node.pod_cidrs
 
 
 @pytest.mark.twin
@@ -341,3 +343,61 @@ def test_a_node_that_is_released_takes_its_pods_along(node: Node) -> None:
     assert not any(place.folder.exists() for place in places)
     assert not any(namespaces.exists(place.namespace) for place in places)
     assert daemons.running_in(node.place.folder) == []
+
+
+DUAL = make_plan(load({"datacentres": [{"nodes": 3}, {}], "families": ["ipv4", "ipv6"]}))
+
+
+def test_a_pod_has_an_address_and_a_gateway_in_each_family() -> None:
+    (pod,) = described(DUAL, "s").pods()
+    prefix = "fd75:6e64:6572:8115"
+    assert {str(address.interface) for address in pod.network().addresses} == {
+        "10.129.21.10/32",
+        f"{prefix}::a/128",
+    }
+    assert {str(route) for route in pod.network().routes} == {
+        "10.129.21.1/32 dev eth0",
+        "0.0.0.0/0 via 10.129.21.1",
+        f"{prefix}::1/128 dev eth0",
+        f"::/0 via {prefix}::1",
+    }
+
+
+def test_a_node_reaches_its_neighbors_pods_directly_in_each_family() -> None:
+    routes = {str(route) for route in described(DUAL, "s").network().routes}
+    assert "10.129.22.0/24 via 10.1.1.22" in routes
+    assert "fd75:6e64:6572:8116::/64 via fd75:6e64:6572:101::16" in routes
+    assert "unreachable fd75:6e64:6572:8115::/64" in routes
+    assert "::/0 via fd75:6e64:6572:101::1" in routes
+
+
+def test_a_family_that_cilium_has_off_is_not_for_pods() -> None:
+    node = with_values(described(DUAL, "s"), ipv6={"enabled": False})
+    assert [cidr.version for cidr in node.pod_cidrs] == [4]
+    assert not any(":8115:" in str(route) for route in node.network().routes)
+
+
+def test_pods_keep_their_cables_whatever_their_families() -> None:
+    """A family that is added or taken away leaves the ends of a cable as they are."""
+    plans = (DUAL, make_plan(load({"families": ["ipv6"], "datacentres": [{"nodes": 3}, {}]})))
+    assert len({described(plan, "s").pods()[0].cable() for plan in plans}) == 1
+
+
+@pytest.mark.twin
+@pytest.mark.parametrize(
+    ("values", "hidden"),
+    [
+        ({}, set()),
+        ({"enableIPv6Masquerade": True}, {"ip6"}),
+        ({"enableIPv4Masquerade": True, "enableIPv6Masquerade": True}, {"ip", "ip6"}),
+    ],
+)
+def test_pods_are_hidden_in_the_families_in_which_cilium_masquerades(
+    stack: str, values: dict[str, object], hidden: set[str]
+) -> None:
+    node = with_values(described(DUAL, stack), **values)
+    node.place.claim("me")
+    values_read = manifest.document(node.helm_values)
+    masquerade.apply(node.place, values_read, node.pod_cidrs, is_new=True)
+    rules = run_nft(node.place, ["list", "ruleset"])
+    assert {family for family in ("ip", "ip6") if f"table {family} cilium" in rules} == hidden

@@ -85,7 +85,7 @@ def test_a_pod_answers_with_its_name_and_whom_it_sees(node: Node) -> None:
     (pod,) = node.pods()
     until(lambda: bool(node.agent.ready()))
     with namespaces.inside(node.place.namespace):
-        connection = HTTPConnection(str(pod.address), 80, timeout=_LIMIT_SECONDS)
+        connection = HTTPConnection(str(pod.addresses[0]), 80, timeout=_LIMIT_SECONDS)
         connection.request("GET", "/whatever")
     answer = json.load(connection.getresponse())
     connection.close()

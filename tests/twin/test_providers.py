@@ -87,7 +87,7 @@ def host(stack: str) -> Props:
         "owner": "me",
         "built_at": None,
         "nics": [nic],
-        "address": "172.31.0.1/22",
+        "addresses": ["172.31.0.1/22"],
     }
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from config.families import Address as IpAddress
 from config.load import load
+from config.machines import Nic as PlannedNic
 from config.plan import Plan, make_plan
 from render.artifacts import render
 from tests.render.secrets import secret_files
@@ -35,7 +37,7 @@ def described(plan: Plan, stack: str) -> Router:
     """The first router of a plan, with a neighbor on its LAN."""
     planned = plan.routers[0]
     artifacts = render(plan).routers[planned.name]
-    known = {planned.lan: dict([_NODE])}
+    known: dict[PlannedNic, dict[IpAddress, str]] = {planned.lan: dict([_NODE])}
     return Router(
         place=Place(stack, planned.name),
         nics=tuple(

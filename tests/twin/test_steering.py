@@ -31,7 +31,9 @@ def entry(pod: Pod, gateway: IPv4Address | None, to: str = "0.0.0.0/0") -> Entry
 
 
 def node_with(*entries: Entry, held: frozenset[IPv4Address] = frozenset({EGRESS})) -> Steering:
-    return Steering("here", HERE, held, IPv4Network("10.1.1.0/24"), entries)
+    return Steering(
+        "here", frozenset({HERE}), frozenset(held), (IPv4Network("10.1.1.0/24"),), entries
+    )
 
 
 def rules(node: Steering) -> list[str]:

@@ -69,15 +69,23 @@ def test_before_cilium_has_registered_its_resources(server: Server) -> None:
         look(access(server.kubeconfig))
 
 
-def test_a_nodes_health_endpoint_has_one_of_its_pods_addresses(server: Server) -> None:
+def test_a_nodes_health_endpoint_has_an_address_like_a_pods_in_each_family(server: Server) -> None:
     server.documents[NODES_PATH] = {
         "kind": "CiliumNodeList",
         "items": [
             {"metadata": {"name": "dc1-worker1"}, "spec": {"health": {"ipv4": "10.129.21.200"}}},
             {"metadata": {"name": "dc1-worker2"}, "spec": {"health": {}}},
+            {
+                "metadata": {"name": "dc1-worker3"},
+                "spec": {"health": {"ipv4": "10.129.23.200", "ipv6": "fd00:23::c8"}},
+            },
         ],
     }
-    assert health_addresses(access(server.kubeconfig)) == {"dc1-worker1": "10.129.21.200"}
+    assert health_addresses(access(server.kubeconfig)) == {
+        "dc1-worker1": ["10.129.21.200"],
+        "dc1-worker2": [],
+        "dc1-worker3": ["10.129.23.200", "fd00:23::c8"],
+    }
 
 
 def test_an_api_server_that_is_not_there(server: Server) -> None:

@@ -25,11 +25,23 @@ def target(port: int, what: str = "the node") -> Target:
 
 
 def test_each_node_is_tried_at_its_own_address_and_at_a_pods() -> None:
-    found = targets(PLAN, {"dc1-controlplane1": "10.129.11.77"})
+    found = targets(PLAN, {"dc1-controlplane1": ["10.129.11.77"]})
     assert [(target.node, target.address, target.port) for target in found] == [
         ("dc1-controlplane1", "10.1.1.11", 50000),
         ("dc1-controlplane1", "10.129.11.77", 4240),
         ("dc2-worker1", "10.1.2.21", 50000),
+    ]
+
+
+def test_in_both_families_a_node_and_its_pods_are_tried_in_each() -> None:
+    plan = make_plan(load({"datacentres": [{"nodes": 1}], "families": ["ipv6", "ipv4"]}))
+    health = ["10.129.11.77", "fd75:6e64:6572:810b::4d"]
+    found = targets(plan, {"dc1-controlplane1": health})
+    assert [(target.address, target.prefix) for target in found] == [
+        ("fd75:6e64:6572:101::b", "fd75:6e64:6572:101::/64"),
+        ("10.1.1.11", "10.1.1.0/24"),
+        ("10.129.11.77", "10.129.11.0/24"),
+        ("fd75:6e64:6572:810b::4d", "fd75:6e64:6572:810b::/64"),
     ]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from config.load import load
 from config.plan import Plan, make_plan
+from twin.twin import WAN_HOST
 from verify.model import Check, Finding
 from verify.vips import Answer, Answers, Question, findings, questions
 
@@ -43,6 +44,18 @@ def said(plan: Plan, answers: Answers) -> list[str]:
 def asked_by(plan: Plan, client: str) -> Question:
     (question,) = (q for q in questions(plan) if q.client.name == client)
     return question
+
+
+def test_the_host_outside_asks_only_where_it_has_a_way_to_services() -> None:
+    """It has one to egress addresses in any case."""
+
+    def clients(**fabric: object) -> set[str]:
+        demo = {"load_balancing": {"demo": True}, "egress_gateway": {}}
+        plan = make_plan(load({**demo, **fabric}))
+        return {question.client.name for question in questions(plan)}
+
+    assert WAN_HOST not in clients()
+    assert WAN_HOST in clients(management=["172.31.0.1/32"])
 
 
 def test_routers_and_pods_ask_for_every_announced_address_of_every_service() -> None:

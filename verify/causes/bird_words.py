@@ -57,5 +57,10 @@ def vias(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
         if "[" in line and "/" in words[0]:
             prefix = words[0]
         elif words[:1] == ["via"]:
-            found[prefix.removesuffix("/32")].add(words[1])
+            found[_as_iproute(prefix)].add(words[1])
     return {network: frozenset(ways) for network, ways in found.items()}
+
+
+def _as_iproute(prefix: str) -> str:
+    """A single address without its length."""
+    return prefix.removesuffix("/128" if ":" in prefix else "/32")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 
+from config.families import Address
 from config.load_balancing import AddressType
 from config.machines import Node, Router
 from config.plan import Plan
@@ -51,7 +52,7 @@ class _Judge:
     findings: tuple[Finding, ...]
     _told: dict[str, Told] = field(default_factory=dict)
     _worlds: dict[str, World | None] = field(default_factory=dict)
-    _sessions: dict[frozenset[str], list[Cause]] = field(default_factory=dict)
+    _sessions: dict[frozenset[Address], list[Cause]] = field(default_factory=dict)
 
     def causes(self, finding: Finding) -> Iterable[Cause]:
         """Of one finding. What is about no part of the plan has none."""
@@ -72,14 +73,14 @@ class _Judge:
         session = self._session(finding.machine, finding.about)
         if session is None:
             return ()
-        pair = frozenset({finding.machine, session.neighbor_name})
+        pair = frozenset({session.local_address, session.neighbor})
         if pair not in self._sessions:
             self._sessions[pair] = self._look_at(session, finding.machine)
         return self._sessions[pair]
 
     def _look_at(self, session: Session, machine: str) -> list[Cause]:
         neighbor = session.neighbor_name
-        there = self._between(neighbor, machine)
+        there = self._back(session)
         seen = [(session, self.witness.end(session, machine))]
         seen += [(there, self.witness.end(there, neighbor))]
         sides = [(of, end) for of, end in seen if end is not None]
@@ -166,8 +167,10 @@ class _Judge:
         of_machine = self.plan.sessions.get(machine, ())
         return next((s for s in of_machine if str(s.neighbor) == neighbor), None)
 
-    def _between(self, machine: str, neighbor: str) -> Session:
-        return next(s for s in self.plan.sessions[machine] if s.neighbor_name == neighbor)
+    def _back(self, session: Session) -> Session:
+        """The same session as the neighbor has it."""
+        theirs = self.plan.sessions[session.neighbor_name]
+        return next(s for s in theirs if s.neighbor == session.local_address)
 
     def _is_down(self, machine: str, session: Session) -> bool:
         return any(
@@ -183,7 +186,7 @@ class _Judge:
 
     def _service(self, prefix: str) -> tuple[Service, AddressType] | None:
         """The service, and the kind of its address, that a prefix is announced for."""
-        network = IPv4Network(routes.network(prefix))
+        network = ip_network(routes.network(prefix))
         load_balancing = self.plan.load_balancing
         for service in load_balancing.demo:
             for kind in load_balancing.announce:

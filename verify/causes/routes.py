@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from ipaddress import ip_network
 
 from config.sessions import Session
 from render.bird import session_name
@@ -78,4 +79,4 @@ def wrong_next_hop(session: Session, prefix: str, next_hop: str) -> Cause:
 
 def network(prefix: str) -> str:
     """With the length that iproute2 leaves out of a single address."""
-    return prefix if "/" in prefix else f"{prefix}/32"
+    return str(ip_network(prefix))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_network
 from typing import cast
 
+from config.families import Address
 from config.load_balancing import AddressType
 from config.services import Service
 from twin.manifest import Manifest, labels, mapping, name, selects, sequence
@@ -57,7 +58,7 @@ def _address(service: Service, kind: AddressType, item: Manifest, world: World) 
     )
 
 
-def _pool(wanted: IPv4Address, item: Manifest, world: World) -> tuple[str, str]:
+def _pool(wanted: Address, item: Manifest, world: World) -> tuple[str, str]:
     """What is wrong with the pools, and what to do."""
     pools = _of_kind(world, _POOL)
     holding = [pool for pool in pools if _holds(pool, wanted)]
@@ -134,9 +135,9 @@ def _selects(spec: Manifest, key: str, item: Manifest) -> bool:
     return key not in spec or selects(mapping(spec, key), labels(item))
 
 
-def _holds(pool: Manifest, address: IPv4Address) -> bool:
+def _holds(pool: Manifest, address: Address) -> bool:
     blocks = sequence(mapping(pool, "spec"), "blocks")
-    return any("cidr" in b and address in IPv4Network(str(b["cidr"])) for b in blocks)
+    return any("cidr" in b and address in ip_network(str(b["cidr"])) for b in blocks)
 
 
 def _of_kind(world: World, kind: str) -> list[Manifest]:

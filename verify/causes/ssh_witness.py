@@ -88,12 +88,16 @@ class SshWitness:
 
     def ways(self, session: Session, machine: str) -> Sequence[Way]:
         """From and to the routers among the two; what is not known of them is left open."""
-        ends = (machine, session.neighbor_name)
+        back = next(
+            s
+            for s in self.plan.sessions[session.neighbor_name]
+            if s.neighbor == session.local_address
+        )
         return [
             way
-            for near, far in (ends, ends[::-1])
+            for near, of in ((machine, session), (session.neighbor_name, back))
             if near in self.addresses
-            for way in self._ways_of(near, self._session(near, far))
+            for way in self._ways_of(near, of)
         ]
 
     def told(self, router: Router) -> Told:
@@ -161,9 +165,6 @@ class SshWitness:
                     return End(machine, tuple(_cilium_speakers(item)))
             return End(machine, ())
         return None
-
-    def _session(self, machine: str, neighbor: str) -> Session:
-        return next(s for s in self.plan.sessions[machine] if s.neighbor_name == neighbor)
 
     def _run(self, router: str, command: str) -> str | None:
         key = router, command

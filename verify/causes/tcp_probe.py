@@ -14,15 +14,15 @@ import struct
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 
+from config.families import Address
 from twin import namespaces
 from verify.causes.evidence import Answer
 
 #: <linux/tcp.h>
 _TCP_MD5SIG = 14
-_MD5SIG = "=H2s4s120xBBHI80s"
+_MD5SIG = "=H2s124sBBHI80s"
 
 #: A SYN is sent again after a second.
 _WAIT_SECONDS = 1.5
@@ -38,9 +38,9 @@ class Route:
     """From which address in which namespace, to which in which other; both are on this machine."""
 
     namespace: str
-    source: IPv4Address
+    source: Address
     far_namespace: str
-    destination: IPv4Address
+    destination: Address
     port: int
     password: str | None
 
@@ -77,10 +77,11 @@ def md5_counters(netstat: str) -> dict[str, int]:
     return {name: int(found.get(name, 0)) for name in _COUNTERS}
 
 
-def pinged(namespace: str, source: IPv4Address, destination: IPv4Address) -> bool:
-    """Whether an echo comes back (RFC 792); three are sent."""
+def pinged(namespace: str, source: Address, destination: Address) -> bool:
+    """Whether an echo comes back (RFC 792, RFC 4443); three are sent."""
+    protocol = socket.IPPROTO_ICMP if source.version == 4 else socket.IPPROTO_ICMPV6
     with namespaces.inside(namespace):
-        ping = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        ping = socket.socket(_family(source), socket.SOCK_RAW, protocol)
     with ping:
         ping.settimeout(_WAIT_SECONDS / 3)
         try:
@@ -90,10 +91,16 @@ def pinged(namespace: str, source: IPv4Address, destination: IPv4Address) -> boo
             return False
 
 
-def _echo(ping: socket.socket, destination: IPv4Address, number: int) -> bool:
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET if address.version == 4 else socket.AF_INET6
+
+
+def _echo(ping: socket.socket, destination: Address, number: int) -> bool:
+    """Send an echo request and wait. In IPv6, the kernel does the sum and takes the header off."""
+    request_type, reply_type, header = (8, 0, 20) if destination.version == 4 else (128, 129, 0)
     identifier = id(ping) & 0xFFFF
-    request = struct.pack("!BBHHH", 8, 0, 0, identifier, number)
-    total = 0x0800 + identifier + number
+    request = struct.pack("!BBHHH", request_type, 0, 0, identifier, number)
+    total = (request_type << 8) + identifier + number
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)
     ping.sendto(
@@ -105,8 +112,8 @@ def _echo(ping: socket.socket, destination: IPv4Address, number: int) -> bool:
             reply = ping.recv(256)
         except TimeoutError:
             return False
-        kind, _, _, seen, _ = struct.unpack("!BBHHH", reply[20:28])
-        if kind == 0 and seen == identifier:
+        kind, _, _, seen, _ = struct.unpack("!BBHHH", reply[header : header + 8])
+        if kind == reply_type and seen == identifier:
             return True
     return False
 
@@ -115,7 +122,7 @@ def _connected(route: Route, count: int) -> Answer:
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         for _ in range(count):
             with namespaces.inside(route.namespace):
-                connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                connection = socket.socket(_family(route.source), socket.SOCK_STREAM)
             stack.callback(connection.close)
             error = _dial(connection, route)
             if found := _meaning(error):
@@ -134,14 +141,20 @@ def _connected(route: Route, count: int) -> Answer:
 def _dial(connection: socket.socket, route: Route) -> int:
     """Begin a connection; the error, if there is one at once. By TTL 255, as RFC 5082 asks."""
     connection.setblocking(False)
-    connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+    if route.source.version == 4:
+        connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+    else:
+        connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
     # Ends with a reset, so that nothing of it stays.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     try:
         if route.password:
             key = route.password.encode()
+            # In a sockaddr_in6, what is a flow's label comes before the address.
+            address = b"" if route.destination.version == 4 else bytes(4)
+            address += route.destination.packed
             signature = struct.pack(
-                *(_MD5SIG, socket.AF_INET, b"", route.destination.packed, 0, 0, len(key), 0, key)
+                _MD5SIG, _family(route.destination), b"", address, 0, 0, len(key), 0, key
             )
             connection.setsockopt(socket.IPPROTO_TCP, _TCP_MD5SIG, signature)
         connection.bind((str(route.source), 0))

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from ipaddress import IPv4Address
 
+from config.families import Address
 from config.machines import Node, Router
 from config.plan import Plan
 from config.sessions import Session
@@ -99,9 +99,7 @@ class TwinWitness:
         chains = ["inside", *(["outside"] if f"{address}/32" in _announced(place) else [])]
         return not all(f"ip daddr {address} " in _listed(place, chain) for chain in chains)
 
-    def _way(
-        self, session: Session, near: tuple[str, IPv4Address], far: tuple[str, IPv4Address]
-    ) -> Way:
+    def _way(self, session: Session, near: tuple[str, Address], far: tuple[str, Address]) -> Way:
         (source, own), (destination, other) = near, far
         port = _BGP_PORT if self._is_router(destination) else LISTEN_PORT
         here, there = Place(self.stack, source).namespace, Place(self.stack, destination).namespace
@@ -117,7 +115,7 @@ class TwinWitness:
             listens=tcp_probe.listens(there, port),
         )
 
-    def _password(self, session: Session, machine: str, neighbor: IPv4Address) -> str | None:
+    def _password(self, session: Session, machine: str, neighbor: Address) -> str | None:
         """What the machine signs with to this neighbor, whatever the plan says."""
         place = Place(self.stack, machine)
         if not self._is_router(machine):

@@ -1,0 +1,133 @@
+"""What must hold between a fabric's families of addresses and its other settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from config.addressing import OWN_LAN, positions
+from config.errors import Problem
+from config.families import Family, family_of
+from config.load_balancing import LoadBalancing
+from config.ranges import LENGTHS, RANGES
+from config.schema import Fabric, Substrate
+from config.settings import Settings
+
+#: The most bits for addresses that the API server takes a range of services with
+#: (Kubernetes, kube-apiserver's validation of --service-cluster-ip-range).
+_MOST_SERVICE_BITS = 20
+
+#: How much longer a node's PodCIDR may be than the range that it is from (Kubernetes, kubeadm's
+#: and the node IPAM controller's validation). IPv4 is let alone: here nothing allocates.
+_MOST_NODE_BITS = 16
+
+
+def problems(settings: Settings) -> Iterator[Problem]:
+    """Every such rule that the settings break."""
+    fabric = settings.fabric
+    yield from _of_absent_families(fabric)
+    yield from _who_may_come_in(fabric)
+    yield from _second_peering(fabric)
+    yield from _services(fabric)
+    yield from _limits_of_kubernetes(fabric)
+    yield from _libvirt(settings)
+
+
+def _of_absent_families(fabric: Fabric) -> Iterator[Problem]:
+    """Settings for a family that the fabric has not would be forgotten without a word."""
+    for family in Family:
+        if family in fabric.families:
+            continue
+        holder = fabric if family is Family.IPV4 else fabric.ipv6
+        defaults = type(holder).model_fields
+        for name in (*RANGES, *LENGTHS):
+            value = getattr(holder, name)
+            if value != defaults[name].default:
+                yield _absent(fabric, fabric.ranges_of(family).field(name), value, family)
+        for field, datacentre in positions(fabric):
+            if lan := datacentre.own_lan(family):
+                yield _absent(fabric, f"{field}.{OWN_LAN[family]}", lan, family)
+
+
+def _who_may_come_in(fabric: Fabric) -> Iterator[Problem]:
+    named = {
+        "fabric.management": fabric.management or (),
+        "fabric.observability.readers": fabric.observability.readers,
+    }
+    for field, prefixes in named.items():
+        for position, prefix in enumerate(prefixes):
+            if (family := family_of(prefix)) not in fabric.families:
+                yield _absent(fabric, f"{field}[{position}]", prefix, family)
+
+
+def _second_peering(fabric: Fabric) -> Iterator[Problem]:
+    """The second network has no range of IPv6 yet, and sessions would be missing on it."""
+    second = fabric.redundancy.second_peering
+    if second is not None and Family.IPV6 in fabric.families:
+        yield Problem(
+            "fabric.redundancy.second_peering",
+            second,
+            "is of IPv4 alone, and the fabric has IPv6",
+            "leave it out, or write families: [ipv4]",
+        )
+
+
+def _services(fabric: Fabric) -> Iterator[Problem]:
+    """Pools, services of the demo and egress gateways have no addresses of IPv6 yet."""
+    if Family.IPV4 in fabric.families:
+        return
+    given = {
+        "fabric.load_balancing": fabric.load_balancing != LoadBalancing(),
+        "fabric.egress_gateway": fabric.egress_gateway is not None,
+    }
+    for field, is_given in given.items():
+        if is_given:
+            yield Problem(
+                field,
+                None,
+                "is of IPv4 alone, which the fabric has not",
+                "leave it out, or write families: [ipv6, ipv4]",
+            )
+
+
+def _absent(fabric: Fabric, field: str, value: object, family: Family) -> Problem:
+    return Problem(
+        field,
+        value,
+        f"is {family.label}, which the fabric has not",
+        f"leave it out, or write families: [{', '.join(chain(fabric.families, [family]))}]",
+    )
+
+
+def _limits_of_kubernetes(fabric: Fabric) -> Iterator[Problem]:
+    for ranges in fabric.ranges:
+        length = ranges.services.max_prefixlen
+        if length - ranges.services.prefixlen > _MOST_SERVICE_BITS:
+            yield Problem(
+                ranges.field("services"),
+                ranges.services,
+                "is larger than Kubernetes takes",
+                f"use a /{length - _MOST_SERVICE_BITS} or smaller",
+            )
+        apart = ranges.node_pods_prefix_length - ranges.pods.prefixlen
+        if ranges.family is Family.IPV6 and apart > _MOST_NODE_BITS:
+            yield Problem(
+                ranges.field("node_pods_prefix_length"),
+                ranges.node_pods_prefix_length,
+                f"is {apart} bits longer than {ranges.field('pods')} {ranges.pods}, and "
+                f"Kubernetes takes {_MOST_NODE_BITS}",
+                f"write {ranges.pods.prefixlen + _MOST_NODE_BITS} or less, or use fewer pods",
+            )
+
+
+def _libvirt(settings: Settings) -> Iterator[Problem]:
+    """A node has no configuration at first, and its first address is a DHCPv4 lease."""
+    if settings.substrate is not Substrate.LIBVIRT or not settings.libvirt.cluster:
+        return
+    if Family.IPV4 not in settings.fabric.families:
+        yield Problem(
+            "fabric.families",
+            f"[{', '.join(settings.fabric.families)}]",
+            "leaves nodes on libvirt without the IPv4 address by which they are configured",
+            "write [ipv6, ipv4], or libvirt.cluster: false for routers alone",
+        )

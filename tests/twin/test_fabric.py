@@ -1,0 +1,281 @@
+"""Whole twins in IPv6, beside IPv4 and alone: real kernels, BIRD, GoBGP and keepalived."""
+
+import re
+import socket
+import subprocess
+from contextlib import ExitStack
+
+import pytest
+
+from config.families import Family, of
+from config.load import load
+from config.machines import Router as PlannedRouter
+from config.plan import Plan, make_plan
+from config.routes import of_router
+from render import bird
+from tests.security.standing import eventually
+from tests.twin.ages import Ages, ages, went_on
+from tests.twin.fabric import Fabric
+from twin import birdc, daemons, gobgpd, iproute, namespaces
+from twin.network import observe
+from twin.place import Place
+from twin.router import Router, control_socket
+from twin.twin import WAN_HOST
+from verify import reach
+from verify.metrics import scrape
+from verify.model import Check
+from verify.report import Report
+from verify.twin_stack import TwinStack
+from verify.waiting import wait
+
+pytestmark = [
+    pytest.mark.twin,
+    pytest.mark.timeout(180),
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+]
+
+_IPV6 = socket.AF_INET6
+_LIMIT_SECONDS = 60
+
+DUAL = ["ipv4", "ipv6"]
+
+
+def planned(**fabric: object) -> Plan:
+    return make_plan(load(fabric))
+
+
+@pytest.fixture
+def fabric(stack: str) -> Fabric:
+    return Fabric(stack)
+
+
+def verified(fabric: Fabric, plan: Plan) -> Report:
+    """Everything as it is against the plan."""
+    return TwinStack(fabric.stack, plan).report()
+
+
+def converged(fabric: Fabric, plan: Plan) -> list[str]:
+    """Build the plan, wait for it, and say what is not as it should be."""
+    fabric.build(plan)
+    return [*settled(fabric, plan), *drift_of(fabric)]
+
+
+def settled(fabric: Fabric, plan: Plan) -> list[str]:
+    """Wait for the plan, and say what is not as it should be."""
+    wait(TwinStack(fabric.stack, plan), _LIMIT_SECONDS)
+    return [str(finding) for finding in verified(fabric, plan).findings]
+
+
+def drift_of(fabric: Fabric) -> list[str]:
+    """What is not as the files say, of any machine."""
+    return [f"{name}: {found}" for name, m in fabric.machines.items() for found in m.drift()]
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        planned(datacentres=2, families=DUAL),
+        planned(datacentres=[{"nodes": 1}, {"nodes": 1}], families=["ipv6"]),
+        planned(datacentres=[{"routers": 2}, {"nodes": 1}], families=["ipv6", "ipv4"]),
+        planned(datacentres=3, families=DUAL, full_mesh_limit=2),
+        planned(
+            datacentres=[{"nodes": 1, "ipv6_lan": "fd00:7::/80"}, {"nodes": 1}],
+            families=["ipv6"],
+            asns={"routers": "per-datacentre", "cluster": "per-datacentre"},
+        ),
+    ],
+    ids=["dual stack", "ipv6 alone", "shared gateway", "reflectors", "an as for each"],
+)
+def test_every_shape_of_fabric_routes_as_planned_in_its_families(
+    fabric: Fabric, plan: Plan
+) -> None:
+    assert converged(fabric, plan) == []
+
+
+def test_pods_are_counted_in_each_family(fabric: Fabric) -> None:
+    plan = planned(datacentres=[{"nodes": 1}, {"nodes": 1}], families=DUAL)
+    assert converged(fabric, plan) == []
+    checked = verified(fabric, plan).checked
+    assert checked["dc2-worker1"] == {"routes": 8, "sessions": 2, "pods": 2, "source": 2, "wan": 2}
+
+
+@pytest.mark.parametrize("families", [DUAL, ["ipv6"]])
+def test_metrics_are_read_by_the_primary_family_and_tell_of_each(
+    fabric: Fabric, families: list[str]
+) -> None:
+    datacentres = [{"nodes": 1}, {"nodes": 1}]
+    watched = {"routers": True}
+    plan = planned(datacentres=datacentres, families=families, observability=watched)
+    assert converged(fabric, plan) == []
+    router = plan.routers[0]
+    text = scrape(Place(fabric.stack, plan.nodes[0].name), router.lan.address.ip)
+    present = re.findall(r'^underlay_planned_route_present\{prefix="(.*)"\} (\d)$', text, re.M)
+    assert {prefix for prefix, _ in present} == {
+        str(network) for network in of_router(plan, plan.sites[0])
+    }
+    assert {value for _, value in present} == {"1"}
+    assert set(re.findall(r'proto="BGP",ip_version="(\d)"', text)) == {
+        str(family.version) for family in plan.families
+    }
+
+
+@pytest.mark.parametrize("families", [DUAL, ["ipv6", "ipv4"]])
+def test_egress_gateways_and_services_of_ipv4_stand_beside_ipv6(
+    fabric: Fabric, families: list[str]
+) -> None:
+    """Selected pods leave by their gateway in IPv4, and by any router in IPv6."""
+    demo = {"demo": True, "selector": {"exposed": "yes"}}
+    plan = planned(datacentres=2, families=families, egress_gateway={}, load_balancing=demo)
+    assert converged(fabric, plan) == []
+    seen = {pod.family: pod.way_out for pod in reach.pods(plan) if pod.name == "dc1-worker1-pod2"}
+    assert seen == {Family.IPV4: "egress gateway", Family.IPV6: "router"}
+
+
+def test_a_node_that_lies_in_ipv6_is_refused_and_named(fabric: Fabric) -> None:
+    plan = planned(datacentres=2, families=DUAL)
+    assert converged(fabric, plan) == []
+    own = str(plan.nodes[1].lan.ip(Family.IPV6))
+    other = of(Family.IPV6, plan.nodes[0].pod_cidrs)
+    api = f"unix://{gobgpd.api_socket(Place(fabric.stack, 'dc1-worker1'))}"
+    lie = ("rib", "add", "-a", "ipv6", str(other), "nexthop", own)
+    subprocess.run(["gobgp", "--target", api, "global", *lie], check=True, timeout=_LIMIT_SECONDS)
+    said = (
+        f"dc1-router1: dc1-worker1 ({own}) announces {other}, "
+        "the pods of dc1-controlplane1: refused"
+    )
+    eventually("the lie is named", lambda: said in map(str, verified(fabric, plan).findings))
+    routes = [found for found in verified(fabric, plan).findings if found.check is Check.ROUTES]
+    assert routes == [], "the honest node's pods are reached as before"
+
+
+def test_a_password_that_differs_is_named_of_the_session_of_ipv6_alone(fabric: Fabric) -> None:
+    plan = planned(datacentres=2, families=DUAL)
+    assert converged(fabric, plan) == []
+    place = Place(fabric.stack, "dc1-router1")
+    file = place.folder / bird.CONFIGURATION.lstrip("/")
+    begin, name = "protocol bgp router_dc2_router1_ipv6", "  password PASSWORD__PEERING;"
+    before, found, after = file.read_text().partition(begin)
+    file.write_text(before + found + after.replace(name, '  password "another";', 1))
+    birdc.ask(control_socket(place), "configure")
+
+    def causes() -> dict[str, list[str]]:
+        report = verified(fabric, plan)
+        return {
+            finding.about: [cause.cause for cause in finding.causes]
+            for finding in report.findings
+            if finding.check is Check.SESSIONS
+        }
+
+    ends = {str(plan.routers[n].peering.ip(Family.IPV6)) for n in (0, 1)}
+    found_causes = eventually("the password is named", lambda: _of_passwords(causes()))
+    assert found_causes.keys() == ends, "IPv4's session goes on"
+
+
+def _of_passwords(causes: dict[str, list[str]]) -> dict[str, list[str]]:
+    are_named = causes and all("password" in text for found in causes.values() for text in found)
+    return causes if are_named else {}
+
+
+def test_a_datacentre_more_drops_no_session_in_either_family(fabric: Fabric) -> None:
+    assert converged(fabric, planned(datacentres=2, families=DUAL)) == []
+    before = session_ages(fabric)
+    assert sum("_ipv6" in name for found in before.values() for name in found) >= 6
+    assert converged(fabric, planned(datacentres=3, families=DUAL)) == []
+    after = session_ages(fabric)
+    assert all(went_on(found, after[name]) for name, found in before.items())
+
+
+def test_a_second_family_drops_no_session_of_the_first(fabric: Fabric) -> None:
+    assert converged(fabric, planned(datacentres=2)) == []
+    before = session_ages(fabric)
+    assert converged(fabric, planned(datacentres=2, families=DUAL)) == []
+    after = session_ages(fabric)
+    assert all(went_on(found, after[name]) for name, found in before.items())
+
+
+def test_families_come_and_go(fabric: Fabric) -> None:
+    for families in (DUAL, ["ipv6"], ["ipv4"]):
+        datacentres = [{"nodes": 1}, {"nodes": 1}]
+        assert converged(fabric, planned(datacentres=datacentres, families=families)) == []
+
+
+def test_a_twin_of_ipv4_alone_has_no_address_of_ipv6(fabric: Fabric) -> None:
+    fabric.build(planned(datacentres=1))
+    for name in ("dc1-router1", "dc1-worker1", "dc1-worker1-pod1", "internet"):
+        with namespaces.inside(Place(fabric.stack, name).namespace):
+            assert namespaces.read_sysctl("net.ipv6.conf.all.disable_ipv6") == "1"
+
+
+def test_the_gateway_of_each_family_moves_to_the_other_router_and_back(fabric: Fabric) -> None:
+    """And neither BIRD nor anybody who hears it notices."""
+    datacentres = [{"routers": 2, "nodes": 1}, {"nodes": 1}]
+    plan = planned(datacentres=datacentres, families=DUAL)
+    assert converged(fabric, plan) == []
+    first, second = plan.sites[0].routers
+    eventually("the first has the gateways", lambda: holds_gateways(fabric, plan, first))
+    before = session_ages(fabric)
+    daemons.end_all(Place(fabric.stack, first.name).folder, "keepalived")
+    eventually("the second has the gateways", lambda: holds_gateways(fabric, plan, second))
+    assert settled(fabric, plan) == []
+    fabric.build(plan)
+    eventually("the first has the gateways", lambda: holds_gateways(fabric, plan, first))
+    eventually("the second is without", lambda: not holds_gateways(fabric, plan, second))
+    assert settled(fabric, plan) == []
+    after = session_ages(fabric)
+    assert all(went_on(found, after[name]) for name, found in before.items())
+
+
+def test_a_second_router_drops_no_session_of_the_first_in_either_family(fabric: Fabric) -> None:
+    """The gateway's addresses, which were the first's own, are VRRP's from then on."""
+    datacentres = [{"nodes": 1}, {"nodes": 1}]
+    assert converged(fabric, planned(datacentres=datacentres, families=DUAL)) == []
+    before = session_ages(fabric)
+    shared = [{"nodes": 1, "routers": 2}, {"nodes": 1}]
+    assert converged(fabric, planned(datacentres=shared, families=DUAL)) == []
+    after = session_ages(fabric)
+    assert all(went_on(found, after[name]) for name, found in before.items())
+
+
+def test_what_answers_on_the_wan_finds_the_router_by_which_it_was_asked(fabric: Fabric) -> None:
+    """In IPv6, who is behind an address is asked by ICMP, which the firewall must let in."""
+    plan = planned(datacentres=[{"nodes": 1}], families=["ipv6"])
+    assert converged(fabric, plan) == []
+    outside = str(plan.wan_gateways[0].ip)
+    with ExitStack() as opened:
+        with namespaces.inside(Place(fabric.stack, WAN_HOST).namespace):
+            server = opened.enter_context(socket.create_server((outside, 80), family=_IPV6))
+        with namespaces.inside(Place(fabric.stack, "dc1-controlplane1-pod1").namespace):
+            client = opened.enter_context(socket.create_connection((outside, 80), timeout=20))
+        server.settimeout(20)
+        connection, (source, *_) = server.accept()
+        opened.enter_context(connection)
+        assert source == str(plan.routers[0].wan.address.ip)
+        assert client.getpeername()[0] == outside
+
+
+def test_a_link_that_was_down_comes_back_with_its_addresses(fabric: Fabric) -> None:
+    """The kernel drops those of IPv6 with the link unless it is told otherwise."""
+    plan = planned(datacentres=[{"nodes": 1}], families=DUAL)
+    assert converged(fabric, plan) == []
+    place = Place(fabric.stack, "dc1-controlplane1")
+    before = observe(place.namespace).network.addresses
+    iproute.batch(place.namespace, ["link set eth0 down", "link set eth0 up"])
+    assert observe(place.namespace).network.addresses == before
+
+
+def session_ages(fabric: Fabric) -> dict[str, Ages]:
+    """How long the sessions of each router have been what they are."""
+    return {
+        name: {session: age for session, age in ages(socket).items() if "_dc" in session}
+        for name, machine in fabric.machines.items()
+        if isinstance(machine, Router)
+        for socket in [control_socket(machine.place)]
+    }
+
+
+def holds_gateways(fabric: Fabric, plan: Plan, router: PlannedRouter) -> bool:
+    """Whether the router holds the gateways of its datacentre, each of them."""
+    found = observe(Place(fabric.stack, router.name).namespace).network.addresses
+    held = {address.interface.ip for address in found}
+    site = next(site for site in plan.sites if router in site.routers)
+    return held >= {gateway.ip for gateway in site.gateways}
