@@ -23,6 +23,7 @@ from config.machines import (
     Router,
     Site,
     lan_network,
+    node_name,
 )
 from config.observability import Observability
 from config.ranges import Ranges
@@ -228,7 +229,7 @@ def _node(
         tuple(addressing.node(datacentre, host) for addressing in addressings),
     )
     return Node(
-        name=f"{datacentre.name}-{role}{number}",
+        name=node_name(datacentre.name, role, number),
         datacentre=datacentre.name,
         role=role,
         asn=cluster_asn(fabric, datacentre),

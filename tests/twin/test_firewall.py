@@ -78,7 +78,6 @@ def test_a_zone_masquerades_whom_it_names_and_spares_whom_it_names_so(
     assert masquerading == [f'oifname {{ "eth1" }} meta nfproto ipv4 {match} masquerade']
 
 
-INVALID = 'oifname { "eth1" } ct state invalid drop'
 INVALID = 'oifname { "eth1" } meta nfproto ipv4 ct state invalid drop'
 
 
