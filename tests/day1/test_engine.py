@@ -85,7 +85,7 @@ def test_the_life_of_a_routers_files(pair: Pair, tmp_path: Path) -> None:
     assert stack.operations() == []
 
     # A password, and a file that no service is known to read.
-    files.secret[PASSWORDS] = 'define PASSWORD__PEERING = "another-password";\n'
+    files.secret[PASSWORDS] = files.secret[PASSWORDS].replace("hush", "another-password")
     stack.up()
     files.public["/etc/motd"] = "hello\n"
     assert "no service is known that reads it" in stack.up(fails=True)
@@ -100,5 +100,5 @@ def test_the_life_of_a_routers_files(pair: Pair, tmp_path: Path) -> None:
 
     everything = stack.everything()
     key = pair.first.address.private_key.splitlines()[2]
-    for secret in ("peering-password-4711", "another-password", "by-hand-by-hand", key):
+    for secret in ("hush", "another-password", "by-hand-by-hand", key):
         assert secret not in everything, secret

@@ -57,11 +57,12 @@ def test_a_further_datacentre_lands_without_dropping_a_session(pair: Pair) -> No
     files = render(wider).routers[pair.first.planned.name].files
     change = apply(pair, files)
     assert change is not None
-    assert change.install == (BIRD,)
+    # The firewall lets the new router in.
+    assert change.install == (BIRD, FIREWALL)
     assert pair.first.text(BIRD) == files[BIRD]
     assert pair.first.session() == session
     assert pair.first.bird() == bird
-    assert pair.first.calls() == []
+    assert pair.first.calls() == ["firewall reload"]
     assert "router_dc3" in pair.first.run("/usr/sbin/birdc", "show", "protocols")
     assert is_clean(pair.first)
     # BIRD was told to keep it, and takes nothing back when its own limit has passed.
