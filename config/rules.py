@@ -10,6 +10,7 @@ from functools import partial
 
 from config import asns, egress_rules, family_rules, service_rules
 from config.addressing import OWN_LAN, Addressing, positions
+from config.duplicates import duplicates
 from config.errors import ConfigurationError, Problem
 from config.families import Family, Network
 from config.load_balancing import AddressType
@@ -26,7 +27,7 @@ def problems(settings: Settings) -> list[Problem]:
     fabric = settings.fabric
     addressings = [Addressing(fabric, family) for family in fabric.families]
     return [
-        *_duplicates(fabric),
+        *duplicates(list(positions(fabric)), "datacentre"),
         *family_rules.problems(settings),
         *_ranges_that_end(addressings),
         *(problem for addressing in addressings for problem in _overlaps(addressing)),
@@ -43,21 +44,6 @@ def problems(settings: Settings) -> list[Problem]:
         *_shared_networks(settings),
         *_observability(fabric.observability),
     ]
-
-
-def _duplicates(fabric: Fabric) -> Iterator[Problem]:
-    for attribute in ("name", "index"):
-        seen: dict[object, str] = {}
-        for field, datacentre in positions(fabric):
-            value = getattr(datacentre, attribute)
-            if value in seen:
-                yield Problem(
-                    f"{field}.{attribute}",
-                    value,
-                    f"is already that of {seen[value]}",
-                    f"give each datacentre its own {attribute}",
-                )
-            seen.setdefault(value, field)
 
 
 def _ranges_that_end(addressings: Sequence[Addressing]) -> Iterator[Problem]:

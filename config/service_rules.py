@@ -8,6 +8,7 @@ from functools import partial
 from ipaddress import IPv4Address
 
 from config.addressing import Addressing
+from config.duplicates import duplicates
 from config.errors import ConfigurationError, Problem
 from config.load_balancing import AddressType, DemoService, TrafficPolicy
 from config.plan import make_plan
@@ -23,7 +24,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
     fabric = settings.fabric
     yield from _announced_twice(fabric)
     yield from _aggregation(fabric)
-    yield from _duplicates(fabric)
+    yield from duplicates(list(_demo(fabric)), "service")
     yield from _addresses(fabric)
     for field, service in _demo(fabric):
         yield from _datacentre(fabric, field, service)
@@ -72,21 +73,6 @@ def _aggregation(fabric: Fabric) -> Iterator[Problem]:
                 f"is never aggregated by Cilium, and {_FIELD}.aggregation_length is {length}",
                 "use Cluster, or leave aggregation_length out",
             )
-
-
-def _duplicates(fabric: Fabric) -> Iterator[Problem]:
-    for attribute in ("name", "index"):
-        seen: dict[object, str] = {}
-        for field, service in _demo(fabric):
-            value = getattr(service, attribute)
-            if value in seen:
-                yield Problem(
-                    f"{field}.{attribute}",
-                    value,
-                    f"is already that of {seen[value]}",
-                    f"give each service its own {attribute}",
-                )
-            seen.setdefault(value, field)
 
 
 def _addresses(fabric: Fabric) -> Iterator[Problem]:
