@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from config.load import load
-from config.plan import make_plan
-from tests.security.standing import Standing
-from twin import preflight
-from twin.place import release_stack
+from tests.security.standing import Standing, standing
 
 FABRIC = {
     "datacentres": [{"nodes": 2}, {"nodes": 1}],
@@ -28,10 +23,5 @@ FABRIC = {
 
 @pytest.fixture(scope="module")
 def fabric() -> Iterator[Standing]:
-    stack = f"cause-{os.getpid()}"
-    if lacks := preflight.findings(make_plan(load(FABRIC)), stack, preflight.inspect()):
-        pytest.skip(preflight.complaint(lacks))
-    try:
-        yield Standing(stack, FABRIC)
-    finally:
-        release_stack(stack)
+    with standing("cause", FABRIC) as found:
+        yield found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
+
+import pytest
 
 from config.load import load
 from config.machines import Nic as PlannedNic
@@ -17,11 +20,11 @@ from config.plan import make_plan
 from render.artifacts import render
 from render.yaml_text import yaml_text
 from tests.render.secrets import opened, secret_files
-from twin import birdc, gobgp, gobgpd
+from twin import birdc, gobgp, gobgpd, preflight
 from twin.host import Host
 from twin.machine import Nic
 from twin.node import Node
-from twin.place import Place
+from twin.place import Place, release_stack
 from twin.router import Router, control_socket
 from twin.segment import Segment
 from twin.twin import WAN_HOST, wan_routes
@@ -32,6 +35,18 @@ _OWNER = "test"
 _LIMIT_SECONDS = 60.0
 
 Found = TypeVar("Found")
+
+
+@contextmanager
+def standing(prefix: str, fabric: Mapping[str, object]) -> Iterator[Standing]:
+    """A fabric up for the tests of one worker, or why there is none on this machine."""
+    stack = f"{prefix}-{os.getpid()}"
+    if lacks := preflight.findings(make_plan(load(fabric)), stack, preflight.inspect()):
+        pytest.skip(preflight.complaint(lacks))
+    try:
+        yield Standing(stack, fabric)
+    finally:
+        release_stack(stack)
 
 
 class Standing:
