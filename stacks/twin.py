@@ -13,6 +13,8 @@ from twin import preflight
 from twin.twin import Twin, TwinArgs
 from verify.twin_converged import Converged
 
+_NAME = "twin"
+
 
 def build(
     settings: Settings,
@@ -27,9 +29,9 @@ def build(
         if not pulumi.runtime.is_dry_run():
             raise pulumi.RunError(complaint)
         pulumi.log.warn(complaint)
-    twin = Twin("twin", args=TwinArgs(stack, plan, artifacts, passwords))
+    twin = Twin(_NAME, args=TwinArgs(stack, plan, artifacts, passwords))
     Converged(
-        "converged",
+        f"{_NAME}-converged",
         stack=stack,
         fabric=settings.fabric.model_dump(mode="json", exclude_defaults=True),
         machines={name: machine.built_at for name, machine in twin.machines.items()},

@@ -73,7 +73,7 @@ def test_going_from_two_to_four_datacentres_only_adds_and_updates_in_place(stack
         "twin-dc1-router1",
         "twin-dc2-router1",
         "twin-cluster",
-        "converged",
+        "twin-converged",
     }
     stack.up()
     for router, ages in before.items():
@@ -254,7 +254,7 @@ def test_rotating_a_password_resets_the_sessions_concerned_and_no_others(stack: 
         "twin-dc1-router1",
         "twin-dc1-controlplane1",
         "twin-dc1-worker1",
-        "converged",
+        "twin-converged",
     }
     with sending(stack.place("dc2-worker1-pod1"), stack.place("dc1-worker1"), "10.1.1.21") as sent:
         stack.up()
