@@ -17,6 +17,7 @@ from ipaddress import IPv4Address
 from config.errors import ConfigurationError, Problem
 from config.families import Address, Family, Interface, Network, host_of, nth_subnet
 from config.ranges import Ranges
+from config.redundancy import SECOND_PEERING
 from config.schema import Datacentre, Fabric
 
 #: Hosts of a LAN: the gateway, the routers from 2, control planes from 11, workers from 21.
@@ -88,11 +89,11 @@ class Addressing:
 
     def router_on_second_peering(self, datacentre: Datacentre, number: int) -> Interface | None:
         """Router `number` on the second such network, with the same host number; None: no such."""
-        network = self.fabric.redundancy.second_peering
+        network = self.fabric.redundancy.second_peering_of(self.family)
         if network is None:
             return None
         slot = _router_slot(datacentre, number)
-        return self._host_of("fabric.redundancy.second_peering", network, slot, "a router")
+        return self._host_of(second_peering_field(self.family), network, slot, "a router")
 
     def router_on_wan(self, datacentre: Datacentre, number: int) -> Interface:
         """Router `number` on the network towards the internet."""
@@ -173,6 +174,11 @@ def router_id(datacentre: Datacentre, host: int) -> IPv4Address:
     RFC 6286, section 2.1: unique in its AS, and not zero.
     """
     return IPv4Address(bytes((10, datacentre.index >> 8, datacentre.index & 0xFF, host)))
+
+
+def second_peering_field(family: Family) -> str:
+    """The path of the second peering network's range in the configuration."""
+    return f"fabric.redundancy.{SECOND_PEERING[family]}"
 
 
 def positions(fabric: Fabric) -> Iterator[tuple[str, Datacentre]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from config.addressing import OWN_LAN, positions
+from config.addressing import OWN_LAN, positions, second_peering_field
 from config.errors import Problem
 from config.families import Family, family_of
 from config.load_balancing import LoadBalancing
 from config.ranges import LENGTHS, RANGES
+from config.redundancy import SECOND_PEERING, SECOND_PEERING_EXAMPLE
 from config.schema import Fabric, Substrate
 from config.settings import Settings
 
@@ -61,15 +62,20 @@ def _who_may_come_in(fabric: Fabric) -> Iterator[Problem]:
 
 
 def _second_peering(fabric: Fabric) -> Iterator[Problem]:
-    """The second network has no range of IPv6 yet, and sessions would be missing on it."""
-    second = fabric.redundancy.second_peering
-    if second is not None and Family.IPV6 in fabric.families:
-        yield Problem(
-            "fabric.redundancy.second_peering",
-            second,
-            "is of IPv4 alone, and the fabric has IPv6",
-            "leave it out, or write families: [ipv4]",
-        )
+    """A network without a range of one family would lack that family's sessions."""
+    given = {family: fabric.redundancy.second_peering_of(family) for family in Family}
+    for family, network in given.items():
+        field = second_peering_field(family)
+        if network is not None and family not in fabric.families:
+            yield _absent(fabric, field, network, family)
+        elif network is None and family in fabric.families and any(given.values()):
+            other = next(SECOND_PEERING[other] for other, found in given.items() if found)
+            yield Problem(
+                field,
+                None,
+                f"is not given, and {other} is, so the network lacks {family.label}",
+                f"write a prefix such as {SECOND_PEERING_EXAMPLE[family]}, or leave both out",
+            )
 
 
 def _services(fabric: Fabric) -> Iterator[Problem]:

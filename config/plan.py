@@ -40,14 +40,15 @@ class Plan:
     """A fabric, complete. `sites` are in the order of their indexes.
 
     `ranges` and `wan_gateways` are those of each family, the primary one's first, as is whatever
-    else there is one of in each: LANs, addresses, PodCIDRs.
+    else there is one of in each: LANs, addresses, PodCIDRs. `second_peering` is empty where routers
+    have one network between them.
     `passwords` are the names of the TCP MD5 passwords that sessions use. Their texts are no part of
     the plan: some are made only when the stack is.
     """
 
     cluster: str
     ranges: tuple[Ranges, ...]
-    second_peering: Network | None
+    second_peering: tuple[Network, ...]
     wan_gateways: tuple[Interface, ...]
     management: tuple[Network, ...]
     timers: Timers
@@ -89,13 +90,10 @@ class Plan:
 
     @property
     def peerings(self) -> Mapping[str, tuple[Network, ...]]:
-        """The networks between routers by their names, in the order of the routers' NICs.
-
-        Each has a range in each family; the second network is of IPv4 alone.
-        """
+        """The networks between routers by their names, in the order of the routers' NICs."""
         found = {PEERING_NETWORK: tuple(ranges.peering for ranges in self.ranges)}
-        if self.second_peering is not None:
-            found[SECOND_PEERING_NETWORK] = (self.second_peering,)
+        if self.second_peering:
+            found[SECOND_PEERING_NETWORK] = self.second_peering
         return found
 
 
@@ -115,7 +113,7 @@ def make_plan(settings: Settings) -> Plan:
     return Plan(
         cluster=fabric.cluster,
         ranges=fabric.ranges,
-        second_peering=fabric.redundancy.second_peering,
+        second_peering=_second_peering(fabric),
         wan_gateways=wan_gateways,
         management=_management(settings, wan_gateways),
         timers=fabric.timers,
@@ -133,6 +131,11 @@ def make_plan(settings: Settings) -> Plan:
             end.password for found in ends.values() for end in found if end.password is not None
         ),
     )
+
+
+def _second_peering(fabric: Fabric) -> tuple[Network, ...]:
+    found = (fabric.redundancy.second_peering_of(family) for family in fabric.families)
+    return tuple(network for network in found if network is not None)
 
 
 def _management(settings: Settings, wan_gateways: Sequence[Interface]) -> tuple[Network, ...]:
@@ -178,12 +181,15 @@ def _site(fabric: Fabric, addressings: Sequence[Addressing], datacentre: Datacen
 def _router(
     fabric: Fabric, addressings: Sequence[Addressing], datacentre: Datacentre, number: int
 ) -> Router:
-    def nic(network: str, card: int, place: Callable[[Addressing], Interface]) -> Nic:
+    def nic(network: str, card: int, place: Callable[[Addressing], Interface | None]) -> Nic:
         mac = _mac(_ROUTER, datacentre.index, number, card)
-        return Nic(network, mac, tuple(place(addressing) for addressing in addressings))
+        found = (place(addressing) for addressing in addressings)
+        return Nic(network, mac, tuple(address for address in found if address is not None))
 
     lan = nic(lan_network(datacentre.name), 0, lambda a: a.router_on_lan(datacentre, number))
-    second = addressings[0].router_on_second_peering(datacentre, number)
+    second = nic(
+        SECOND_PEERING_NETWORK, 3, lambda a: a.router_on_second_peering(datacentre, number)
+    )
     return Router(
         name=f"{datacentre.name}-router{number}",
         datacentre=datacentre.name,
@@ -193,11 +199,7 @@ def _router(
         lan=lan,
         wan=nic(WAN_NETWORK, 1, lambda a: a.router_on_wan(datacentre, number)),
         peering=nic(PEERING_NETWORK, 2, lambda a: a.router_on_peering(datacentre, number)),
-        second_peering=(
-            Nic(SECOND_PEERING_NETWORK, _mac(_ROUTER, datacentre.index, number, 3), (second,))
-            if second
-            else None
-        ),
+        second_peering=second if second.addresses else None,
     )
 
 

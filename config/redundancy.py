@@ -6,8 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.scalars import Milliseconds, Prefix, Whole
+from config.families import Family, Network
+from config.scalars import Milliseconds, Prefix, Prefix6, Whole
 from config.strict import Strict
+
+#: The field with the second peering network's range of a family, and a range that would do.
+SECOND_PEERING = {Family.IPV4: "second_peering", Family.IPV6: "ipv6_second_peering"}
+SECOND_PEERING_EXAMPLE = {Family.IPV4: "172.29.0.0/22", Family.IPV6: "fd75:6e64:6572:1d::/64"}
 
 
 class Bfd(Strict):
@@ -29,7 +34,12 @@ class Bfd(Strict):
 
 
 class Redundancy(Strict):
-    """`second_peering` is the range of a second network between all routers; None: there is one."""
+    """What stands by. A second network between all routers has a range in each family."""
 
     bfd: Bfd = Bfd()
     second_peering: Prefix | None = None
+    ipv6_second_peering: Prefix6 | None = None
+
+    def second_peering_of(self, family: Family) -> Network | None:
+        """The second network's range in this family; None: it is not given."""
+        return self.second_peering if family is Family.IPV4 else self.ipv6_second_peering

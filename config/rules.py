@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from config import asns, egress_rules, family_rules, service_rules
-from config.addressing import OWN_LAN, Addressing, positions
+from config.addressing import OWN_LAN, Addressing, positions, second_peering_field
 from config.duplicates import duplicates
 from config.errors import ConfigurationError, Problem
 from config.families import Family, Network
@@ -82,8 +82,8 @@ def _overlaps(addressing: Addressing) -> Iterator[Problem]:
         (ranges.field(name), getattr(ranges, name))
         for name in ("pods", "services", "vips", "egress", "peering", "wan")
     ]
-    if fabric.redundancy.second_peering is not None and addressing.family is Family.IPV4:
-        named.append(("fabric.redundancy.second_peering", fabric.redundancy.second_peering))
+    if second := fabric.redundancy.second_peering_of(addressing.family):
+        named.append((second_peering_field(addressing.family), second))
     services = fabric.load_balancing
     if AddressType.EXTERNAL_IP in services.announce and addressing.family is Family.IPV4:
         named.append(("fabric.load_balancing.external_ips", services.external_ips))
@@ -246,7 +246,7 @@ def _shared_networks(settings: Settings) -> Iterator[Problem]:
         if datacentre.libvirt_uri not in (None, libvirt.uri)
     ]
     bridges = {"wan": libvirt.wan.bridge, "peering": libvirt.peering.bridge}
-    if settings.fabric.redundancy.second_peering is not None:
+    if any(map(settings.fabric.redundancy.second_peering_of, settings.fabric.families)):
         bridges["second_peering"] = libvirt.second_peering.bridge
     for name, bridge in bridges.items():
         if apart and bridge is None:

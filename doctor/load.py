@@ -77,10 +77,18 @@ def _load(libvirt: Libvirt, plan: Plan, uri: str, sites: Sequence[Site]) -> Load
         memory=routers * libvirt.router.memory + sum(size.memory for size in sizes),
         images=images,
         disks=images + _disks(sizes),
-        bridges=tuple(b for b in (libvirt.wan.bridge, libvirt.peering.bridge) if b),
+        bridges=tuple(_bridges(libvirt, plan)),
         gateways=tuple(gateway.ip for gateway in plan.wan_gateways),
         networks=tuple(_networks(plan)) if makes_wan else (),
     )
+
+
+def _bridges(libvirt: Libvirt, plan: Plan) -> Iterator[str]:
+    """The bridges that are to be there for the networks that the plan has."""
+    second = libvirt.second_peering.bridge if plan.second_peering else None
+    for bridge in (libvirt.wan.bridge, libvirt.peering.bridge, second):
+        if bridge is not None:
+            yield bridge
 
 
 def _disks(sizes: Sequence[NodeSize]) -> int:

@@ -50,6 +50,7 @@ class FamilyPart:
     lan: Network
     pods: Network
     own_pods: str
+    second_peering: Network | None
     unreachable: Sequence[Network]
     fabric_patterns: Sequence[str]
     shared_patterns: Sequence[str]
@@ -69,7 +70,6 @@ def bird_conf(plan: Plan, site: Site, router: Router) -> str:
         timers=plan.timers,
         bfd=plan.bfd,
         alone={site.routers[0].name for site in plan.sites if not site.has_shared_gateway},
-        second_peering=plan.second_peering,
         peering_interfaces=", ".join(f'"{interfaces.PEERINGS[name]}"' for name in plan.peerings),
         security=plan.security,
         reflectors=any(item.neighbor_reflects for item in routers),
@@ -111,6 +111,7 @@ def family_part(plan: Plan, site: Site, router: Router, ranges: Ranges) -> Famil
         lan=of(family, site.lans),
         pods=own_pods,
         own_pods=_every(own_pods, ranges.node_pods_prefix_length),
+        second_peering=of(family, plan.second_peering) if plan.second_peering else None,
         unreachable=unreachable(plan, site, ranges),
         fabric_patterns=[
             *_lans(plan, ranges),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from config.families import EVERYWHERE, Network, is_within
+from config.families import EVERYWHERE, Network, is_within, of
 from config.machines import Router
 from config.plan import Plan
 from config.schema import PodRoutes
@@ -131,10 +131,10 @@ def _is_usual(plan: Plan, router: Router, session: Session, route: Refused) -> b
     site = next(site for site in plan.sites if site.name == router.datacentre)
     if plan.pod_routes is not PodRoutes.EACH and route.prefix in site.pod_ranges:
         return site.has_shared_gateway
-    if plan.second_peering is None:
+    if not plan.second_peering:
         return False
-    is_by_second = ip_address(route.next_hop) in plan.second_peering
-    return is_by_second != (session.neighbor in plan.second_peering)
+    second = of(session.family, plan.second_peering)
+    return (ip_address(route.next_hop) in second) != (session.neighbor in second)
 
 
 def _what(plan: Plan, session: Session, route: Refused) -> str:

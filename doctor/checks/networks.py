@@ -19,7 +19,7 @@ def _findings(host: Host, load: Load) -> Iterator[Finding]:
     for bridge in load.bridges:
         if bridge not in host.bridges:
             yield Finding(
-                f"{host.machine} has no bridge {bridge}, which libvirt.wan or libvirt.peering "
+                f"{host.machine} has no bridge {bridge}, which the configuration's libvirt "
                 f"names: sudo ip link add {bridge} up type bridge, and join to it the card that "
                 "leads to the other hosts (lastingly: by the host's network configuration)"
             )

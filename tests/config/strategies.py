@@ -8,6 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from config.families import Family
+from config.redundancy import SECOND_PEERING, SECOND_PEERING_EXAMPLE
+
 # What a user writes is YAML, which is untyped by nature.
 Written = dict[str, Any]
 
@@ -110,7 +113,7 @@ fabric_options: st.SearchStrategy[Written] = st.fixed_dictionaries(
             {},
             optional={
                 "bfd": st.fixed_dictionaries({"enabled": st.booleans()}),
-                "second_peering": st.just("172.29.0.0/22"),
+                "second_peering": st.just(SECOND_PEERING_EXAMPLE[Family.IPV4]),
             },
         ),
         "pod_routes": st.sampled_from(["each", "summary"]),
@@ -158,10 +161,19 @@ def fabrics(
     return in_families(fabric if families is None else {**fabric, "families": families})
 
 
+def second_peering(families: Sequence[str]) -> Written:
+    """A second peering network of these families."""
+    return {SECOND_PEERING[Family(f)]: SECOND_PEERING_EXAMPLE[Family(f)] for f in families}
+
+
 def in_families(fabric: Written) -> Written:
-    """The fabric without the settings of a family that it has not."""
-    if "ipv6" in fabric.get("families", ()) and "redundancy" in fabric:
-        fabric = {**fabric, "redundancy": _less(fabric["redundancy"], ["second_peering"])}
+    """The fabric without the settings of a family that it has not.
+
+    A second peering network is made one of its families.
+    """
+    if "second_peering" in fabric.get("redundancy", {}):
+        given = _less(fabric["redundancy"], list(SECOND_PEERING.values()))
+        fabric = {**fabric, "redundancy": given | second_peering(fabric.get("families", ["ipv4"]))}
     for family, keys in _OF_FAMILY.items():
         if family not in fabric.get("families", ["ipv4"]):
             fabric = _less(fabric, keys)

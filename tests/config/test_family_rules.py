@@ -248,10 +248,57 @@ def test_a_node_has_room_for_the_pod_of_an_egress_gateway_in_each_family() -> No
     ]
 
 
-@pytest.mark.parametrize("families", [DUAL, ONLY])
-def test_a_second_peering_network_is_of_ipv4_alone(families: list[str]) -> None:
-    second = {"second_peering": "172.29.0.0/22"}
-    assert refusals({"families": families, "redundancy": second}) == [
-        "fabric.redundancy.second_peering 172.29.0.0/22 is of IPv4 alone, and the fabric has IPv6: "
-        "leave it out, or write families: [ipv4]"
+SECOND = {"second_peering": "172.29.0.0/22"}
+SECOND_IPV6 = {"ipv6_second_peering": "fd00:29::/64"}
+MISSING_IPV6 = (
+    "fabric.redundancy.ipv6_second_peering is not given, and second_peering is, so the network "
+    "lacks IPv6: write a prefix such as fd75:6e64:6572:1d::/64, or leave both out"
+)
+MISSING_IPV4 = (
+    "fabric.redundancy.second_peering is not given, and ipv6_second_peering is, so the network "
+    "lacks IPv4: write a prefix such as 172.29.0.0/22, or leave both out"
+)
+ABSENT_IPV4 = (
+    "fabric.redundancy.second_peering 172.29.0.0/22 is IPv4, which the fabric has not: "
+    "leave it out, or write families: [ipv6, ipv4]"
+)
+ABSENT_IPV6 = (
+    "fabric.redundancy.ipv6_second_peering fd00:29::/64 is IPv6, which the fabric has not: "
+    "leave it out, or write families: [ipv4, ipv6]"
+)
+
+
+@pytest.mark.parametrize(
+    ("families", "redundancy", "messages"),
+    [
+        (DUAL, SECOND, [MISSING_IPV6]),
+        (DUAL, SECOND_IPV6, [MISSING_IPV4]),
+        (ONLY, SECOND, [ABSENT_IPV4, MISSING_IPV6]),
+        (ONLY, {**SECOND, **SECOND_IPV6}, [ABSENT_IPV4]),
+        (["ipv4"], SECOND_IPV6, [MISSING_IPV4, ABSENT_IPV6]),
+        (["ipv4"], {**SECOND, **SECOND_IPV6}, [ABSENT_IPV6]),
+    ],
+)
+def test_a_second_peering_network_has_a_range_in_each_family_of_the_fabric(
+    families: list[str], redundancy: dict[str, str], messages: list[str]
+) -> None:
+    assert refusals({"families": families, "redundancy": redundancy}) == messages
+
+
+def test_what_the_message_proposes_for_a_second_peering_network_will_do() -> None:
+    given = {**SECOND, "ipv6_second_peering": "fd75:6e64:6572:1d::/64"}
+    plan = make_plan(load({"families": DUAL, "redundancy": given}))
+    assert [str(network) for network in plan.peerings["peering2"]] == list(given.values())
+
+
+def test_a_second_peering_network_of_ipv6_is_a_network_like_others() -> None:
+    overlapping = {"ipv6_second_peering": "fd75:6e64:6572:1e::/64"}
+    assert refusals({"families": ONLY, "redundancy": overlapping}) == [
+        "fabric.ipv6.peering fd75:6e64:6572:1e::/64 overlaps "
+        "fabric.redundancy.ipv6_second_peering fd75:6e64:6572:1e::/64: move one of them elsewhere"
+    ]
+    small = {"ipv6_second_peering": "fd00:29::/126"}
+    assert refusals({"families": ONLY, "datacentres": 2, "redundancy": small}) == [
+        "fabric.redundancy.ipv6_second_peering fd00:29::/126 has no host 3, which a router needs: "
+        "use a shorter prefix, or fewer datacentres"
     ]

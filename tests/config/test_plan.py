@@ -143,6 +143,7 @@ def test_whatever_there_is_in_each_family_is_in_the_order_of_the_families(fabric
     plan = planned(fabric)
     assert list(plan.families) == fabric.get("families", ["ipv4"])
     in_each: list[Sequence[Interface | Network | Address]] = [plan.wan_gateways]
+    in_each += plan.peerings.values()
     in_each += [nic.addresses for nic in nics(plan)]
     in_each += [item for site in plan.sites for item in (site.lans, site.gateways, site.pod_ranges)]
     in_each += [item for node in plan.nodes for item in (node.gateways, node.pod_cidrs)]
@@ -245,7 +246,7 @@ def test_without_ipv4_an_identifier_is_made_of_the_indexes() -> None:
 @given(fabrics().filter(lambda fabric: "families" not in fabric))
 def test_a_second_family_changes_nothing_of_the_first(fabric: Written) -> None:
     both = in_families({**fabric, "families": ["ipv4", "ipv6"]})
-    single, dual = planned({**both, "families": ["ipv4"]}), planned(both)
+    single, dual = planned(in_families({**both, "families": ["ipv4"]})), planned(both)
     assert [nic.address for nic in nics(dual)] == [nic.address for nic in nics(single)]
     for site, same in zip(dual.sites, single.sites, strict=True):
         assert (site.lan, site.gateway, site.pods) == (same.lan, same.gateway, same.pods)

@@ -5,6 +5,7 @@ import pytest
 from config.load import load
 from config.plan import make_plan
 from tests.config.refusals import refusals
+from tests.config.strategies import second_peering
 
 
 def test_by_default_bgp_gives_up_a_silent_neighbor_after_nine_seconds_and_there_is_no_bfd() -> None:
@@ -74,6 +75,25 @@ def test_routers_speak_on_each_network_and_nodes_on_their_lan() -> None:
         ("peering2", "172.29.0.3"),
         ("dc1-lan", "10.1.1.11"),
         ("dc1-lan", "10.1.1.21"),
+    ]
+
+
+def test_a_router_has_an_address_and_sessions_on_both_networks_in_each_family() -> None:
+    families = ["ipv4", "ipv6"]
+    redundancy = second_peering(families)
+    plan = make_plan(load({"datacentres": 2, "families": families, "redundancy": redundancy}))
+    second = plan.routers[1].second_peering
+    assert second is not None
+    assert [str(address) for address in second.addresses] == [
+        "172.29.0.3/22",
+        "fd75:6e64:6572:1d::3/64",
+    ]
+    between = [s for s in plan.sessions["dc1-router1"] if s.neighbor_name == "dc2-router1"]
+    assert [(s.network, str(s.neighbor)) for s in between] == [
+        ("peering", "172.30.0.3"),
+        ("peering", "fd75:6e64:6572:1e::3"),
+        ("peering2", "172.29.0.3"),
+        ("peering2", "fd75:6e64:6572:1d::3"),
     ]
 
 

@@ -75,6 +75,14 @@ def test_each_host_has_the_load_of_its_datacentres() -> None:
     assert other.bridges == ("w", "p")
 
 
+def test_a_bridge_of_the_second_peering_network_is_needed_where_there_is_that_network() -> None:
+    bridges = {"peering": {"bridge": "p"}, "second_peering": {"bridge": "q"}}
+    redundancy = {"second_peering": "172.29.0.0/22"}
+    (with_it,) = loads_of({"datacentres": 2, "redundancy": redundancy}, **bridges)
+    (without,) = loads_of({"datacentres": 2}, **bridges)
+    assert (with_it.bridges, without.bridges) == (("p", "q"), ("p",))
+
+
 def test_only_the_host_that_makes_the_wan_needs_its_ranges() -> None:
     (home,) = loads_of()
     assert {str(network.prefix) for network in home.networks} >= {"172.31.0.0/22", "10.1.2.0/24"}

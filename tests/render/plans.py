@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from config.scalars import LONGEST_DATACENTRE_NAME
 from config.schema import PodRoutes
 from render.artifacts import Artifacts, render
 from render.yaml_text import yaml_text
+from tests.config.strategies import second_peering
 from tests.render.secrets import all_files, opened
 
 NAMES = ("ams", "fra", "lon")
@@ -66,6 +67,20 @@ def two_peerings() -> Plan:
                 "second_peering": "172.29.0.0/22",
                 "bfd": {"enabled": True, "interval_ms": 200, "multiplier": 5},
             },
+        }
+    )
+
+
+@functools.cache
+def two_peerings_of_each_family() -> Plan:
+    """Two networks between routers that reflect, BFD, and IPv6 as the primary family."""
+    families = ["ipv6", "ipv4"]
+    return planned(
+        {
+            "families": families,
+            "datacentres": [{"routers": 2, "nodes": 1}, {"nodes": 1}, {"nodes": 1}],
+            "full_mesh_limit": 2,
+            "redundancy": {"bfd": {"enabled": True}, **second_peering(families)},
         }
     )
 
@@ -129,6 +144,7 @@ PLANS = {
         pairs_of_routers_with_passwords,
         own_as_for_each,
         two_peerings,
+        two_peerings_of_each_family,
         services_and_summaries,
         egress_gateways,
         dual_stack,
@@ -205,7 +221,7 @@ def plans(draw: st.DrawFn) -> Plan:
     secrets: dict[str, object] = {"datacentres": {name: draw(passwords) for name in signed}}
     if draw(st.booleans()):
         secrets["peering"] = draw(passwords)
-    fabric = {
+    fabric: dict[str, Any] = {
         "families": draw(
             st.sampled_from(
                 [["ipv4"], ["ipv4", "ipv6"], ["ipv6", "ipv4"]]
@@ -221,6 +237,11 @@ def plans(draw: st.DrawFn) -> Plan:
             "aggregation_length": draw(st.sampled_from([None, 16, 24, 31])),
         },
     }
+    if draw(st.booleans()):
+        fabric["redundancy"] = {
+            "bfd": {"enabled": draw(st.booleans())},
+            **second_peering(fabric["families"]),
+        }
     if draw(st.booleans()):
         fabric["egress_gateway"] = {"gateways": _named(names[0])}
     if fabric["families"] == ["ipv6"]:  # their addresses are of IPv4

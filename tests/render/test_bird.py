@@ -19,6 +19,7 @@ from tests.render.plans import (
     plans,
     two_datacentres,
     two_peerings,
+    two_peerings_of_each_family,
 )
 from tests.render.secrets import opened
 
@@ -309,3 +310,14 @@ def test_what_is_heard_on_one_network_is_not_taken_by_way_of_the_other() -> None
         assert refusal in session, "of what is reflected"
         assert "bgp_next_hop != from then reject;" in session, "of what is its own"
     assert "SECOND_PEERING" not in conf(two_datacentres(), "dc1-router1")
+
+
+def test_what_is_heard_on_one_network_goes_by_it_in_each_family() -> None:
+    text = conf(two_peerings_of_each_family(), "dc3-router1")
+    assert "define SECOND_PEERING = 172.29.0.0/22;" in text
+    assert "define SECOND_PEERING_IPV6 = fd75:6e64:6572:1d::/64;" in text
+    for network in ("", "_peering2"):
+        for family, name in (("", "SECOND_PEERING"), ("_ipv6", "SECOND_PEERING_IPV6")):
+            session = block(text, f"protocol bgp router_dc1_router1{network}{family} ")
+            assert f"if (from ~ {name}) != (bgp_next_hop ~ {name}) then reject;" in session
+            assert "bfd graceful;" in session or "bfd on;" in session

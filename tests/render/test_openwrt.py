@@ -22,6 +22,7 @@ from tests.render.plans import (
     planned,
     two_datacentres,
     two_peerings,
+    two_peerings_of_each_family,
 )
 
 
@@ -238,6 +239,19 @@ def test_a_second_peering_network_is_the_fourth_card_and_in_the_zone_of_the_firs
     assert zone.values["network"] == ["peering", "peering2"]
     assert named(openwrt.dhcp(plan, site), "dhcp", "peering2")["ignore"] == "1"
     assert "net.ipv4.conf.eth3.send_redirects = 0" in openwrt.sysctl(plan, site)
+
+
+def test_a_second_peering_network_has_an_address_and_neighbors_in_each_family() -> None:
+    plan = two_peerings_of_each_family()
+    site, router = next(machines(plan))
+    network = named(openwrt.network(plan, site, router), "interface", "peering2")
+    assert network["device"] == "eth3"
+    assert network.values["ipaddr"] == ["172.29.0.1/22"]
+    assert network.values["ip6addr"] == ["fd75:6e64:6572:1d::1/64"]
+    neighbors = {"172.29.0.3", "fd75:6e64:6572:1d::3"}
+    for rule in ("bgp-of-routers", "bfd"):
+        (found,) = (r for r in rules(firewall(plan), src="peering") if r["name"] == [rule])
+        assert neighbors <= set(found["src_ip"])
 
 
 def test_only_the_wan_masquerades() -> None:

@@ -7,12 +7,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from config.families import Family, of
+from config.families import Family, family_of, of
 from config.load import load
+from config.machines import PEERING_NETWORK, SECOND_PEERING_NETWORK
 from config.machines import Router as PlannedRouter
 from config.plan import Plan, make_plan
 from config.routes import of_router
 from render import bird
+from tests.config.strategies import second_peering
 from tests.security.standing import eventually
 from tests.twin.ages import Ages, ages, went_on
 from tests.twin.fabric import Fabric
@@ -20,10 +22,12 @@ from twin import birdc, daemons, gobgpd, iproute, namespaces
 from twin.network import observe
 from twin.place import Place
 from twin.router import Router, control_socket
+from twin.segment import BRIDGE
 from twin.twin import WAN_HOST
 from verify import reach
 from verify.metrics import scrape
 from verify.model import Check
+from verify.probes import table
 from verify.report import Report
 from verify.twin_stack import TwinStack
 from verify.waiting import wait
@@ -261,6 +265,56 @@ def test_a_link_that_was_down_comes_back_with_its_addresses(fabric: Fabric) -> N
     before = observe(place.namespace).network.addresses
     iproute.batch(place.namespace, ["link set eth0 down", "link set eth0 up"])
     assert observe(place.namespace).network.addresses == before
+
+
+@pytest.mark.parametrize("families", [DUAL, ["ipv6"]])
+def test_a_second_peering_network_is_added_in_place_and_outlives_the_first_in_each_family(
+    fabric: Fabric, families: list[str]
+) -> None:
+    """With reflectors, whose paths by one network are not taken by way of the other."""
+    patient = {"enabled": True, "interval_ms": 2000}
+    shape = {
+        "datacentres": [{"nodes": 1}] * 4,
+        "families": families,
+        "full_mesh_limit": 2,
+        "timers": {"hold_time": 240, "keepalive_time": 80},
+    }
+    assert converged(fabric, planned(**shape, redundancy={"bfd": patient})) == []
+    before = session_ages(fabric)
+    plan = planned(**shape, redundancy={"bfd": patient, **second_peering(families)})
+    assert converged(fabric, plan) == []
+    after = session_ages(fabric)
+    assert all(went_on(found, after[name]) for name, found in before.items())
+    before = ages_on_the_second(fabric)
+    lost = Place(fabric.stack, PEERING_NETWORK).namespace
+    iproute.batch(lost, [f"link set {BRIDGE} down"])
+    eventually("the second network carries everything", lambda: all_by_the_second(fabric, plan))
+    assert list(reach.findings(plan, reach.probe(fabric.stack, plan))) == []
+    after = ages_on_the_second(fabric)
+    assert all(went_on(found, after[name]) for name, found in before.items())
+    iproute.batch(lost, [f"link set {BRIDGE} up"])
+    assert settled(fabric, plan) == []
+
+
+def ages_on_the_second(fabric: Fabric) -> dict[str, Ages]:
+    """Those of the sessions on the second network between routers."""
+    return {
+        name: {session: age for session, age in found.items() if SECOND_PEERING_NETWORK in session}
+        for name, found in session_ages(fabric).items()
+    }
+
+
+def all_by_the_second(fabric: Fabric, plan: Plan) -> bool:
+    """Whether each router's way to pods elsewhere is by their routers' cards on that network."""
+    cards = {r.datacentre: r.second_peering for r in plan.routers}
+    return all(
+        table(Place(fabric.stack, router.name)).get(str(cidr))
+        == frozenset({str(card.ip(family_of(cidr)))})
+        for router in plan.routers
+        for node in plan.nodes
+        if node.datacentre != router.datacentre and (card := cards[node.datacentre])
+        for cidr in node.pod_cidrs
+    )
 
 
 def session_ages(fabric: Fabric) -> dict[str, Ages]:

@@ -6,6 +6,7 @@ import pytest
 
 from config.load import load
 from config.plan import Plan, make_plan
+from tests.config.strategies import second_peering
 from verify.expectations import expectations
 from verify.model import Expected, Kind
 
@@ -149,6 +150,19 @@ def test_two_networks_between_routers_are_ways_side_by_side() -> None:
     assert found["172.29.0.0/22"] == "eth3"
     assert found["10.1.2.0/24"] == "172.29.0.3+172.30.0.3"
     assert len(expectations(plan)["dc9-router1"].bfd) == 4, "two reflectors, each on two networks"
+
+
+def test_two_networks_between_routers_are_ways_side_by_side_in_each_family() -> None:
+    families = ["ipv4", "ipv6"]
+    redundancy = {**second_peering(families), "bfd": {"enabled": True}}
+    fabric = {"datacentres": 2, "families": families, "redundancy": redundancy}
+    plan = make_plan(load(fabric))
+    found = table(plan, "dc1-router1")
+    assert found["fd75:6e64:6572:1d::/64"] == "eth3"
+    assert found["10.1.2.0/24"] == "172.29.0.3+172.30.0.3"
+    ways = "fd75:6e64:6572:1d::3+fd75:6e64:6572:1e::3"
+    assert found["fd75:6e64:6572:102::/64"] == ways
+    assert len(expectations(plan)["dc1-router1"].bfd) == 4
 
 
 @pytest.mark.parametrize("kind", [Kind.POD, Kind.HOST])
