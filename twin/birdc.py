@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -16,10 +18,28 @@ class BirdError(RuntimeError):
     """BIRD refused a command, or does not answer."""
 
 
+class RefusedError(BirdError):
+    """BIRD answers, and what it answers is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class BfdSession:
+    """A BFD session: its `state` in RFC 5880's words, `since` when if that is told with its day.
+
+    `interval_ms` is between two packets sent, `timeout_ms` without one heard means a loss. Both are
+    what the two ends have agreed upon (RFC 5880, section 6.8), and settle once the session is up.
+    """
+
+    state: str
+    interval_ms: int
+    timeout_ms: int
+    since: datetime | None = None
+
+
 def ask(control_socket: Path, command: str) -> list[str]:
     """Send one command; the lines of the answer without their codes.
 
-    Raises `BirdError` with BIRD's words for codes 8000 to 9999, which are errors.
+    Raises `RefusedError` with BIRD's words for codes 8000 to 9999, which are errors.
     """
     try:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -35,7 +55,7 @@ def ask(control_socket: Path, command: str) -> list[str]:
             f"BIRD does not answer at {control_socket}: {error.strerror or error}"
         ) from None
     if code >= 8000:
-        raise BirdError("; ".join(lines))
+        raise RefusedError("; ".join(lines))
     return lines
 
 
@@ -60,22 +80,39 @@ def states(lines: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def bfd_sessions(control_socket: Path) -> dict[str, str]:
-    """The state of each BFD session by its neighbor's address, in RFC 5880's words.
+def bfd_sessions(control_socket: Path) -> dict[str, BfdSession]:
+    """The BFD sessions by the neighbor's address; none where there is no such protocol."""
+    with suppress(RefusedError):
+        return bfd_listed(ask(control_socket, "show bfd sessions"))
+    return {}
 
-    Raises `BirdError` also where there is no such protocol.
-    """
-    return bfd_states(ask(control_socket, "show bfd sessions"))
 
-
-def bfd_states(lines: Iterable[str]) -> dict[str, str]:
+def bfd_listed(lines: Iterable[str]) -> dict[str, BfdSession]:
     """The same from the lines of `show bfd sessions`, wherever they were printed.
 
-    Its columns: address, interface, state, since, interval, timeout. Other lines are a protocol's
-    name, titles, or a sentence that there is no such protocol.
+    Its columns: address, interface, state, since, interval, timeout, the last two in seconds
+    (BIRD's proto/bfd/bfd.c, `bfd_show_sessions`). Other lines are a protocol's name, titles, or a
+    sentence that there is no such protocol.
     """
-    rows = (line.split() for line in lines)
-    return {row[0]: row[2] for row in rows if len(row) > 2 and _is_address(row[0])}
+    found: dict[str, BfdSession] = {}
+    for line in lines:
+        match line.split():
+            case [address, _interface, state, *since, interval, timeout] if _is_address(address):
+                found[address] = BfdSession(
+                    state, _milliseconds(interval), _milliseconds(timeout), _time(since)
+                )
+    return found
+
+
+def _milliseconds(seconds: str) -> int:
+    return round(float(seconds) * 1000)
+
+
+def _time(words: list[str]) -> datetime | None:
+    """As `timeformat protocol iso long ms` has it; others lack the day."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(" ".join(words))
+    return None
 
 
 def _is_address(text: str) -> bool:

@@ -44,17 +44,23 @@ def _sessions(expected: Expected, observed: Observed) -> Iterator[Finding]:
 
 
 def _bfd(expected: Expected, observed: Observed) -> Iterator[Finding]:
-    def finding(message: str) -> Finding:
-        return Finding(expected.machine, Check.BFD, message)
+    def finding(address: str, message: str) -> Finding:
+        return Finding(expected.machine, Check.BFD, message, address)
 
+    planned = expected.bfd_interval_ms, expected.bfd_timeout_ms
     for address, neighbor in expected.bfd.items():
-        state = observed.bfd.get(address)
-        if state is None:
-            yield finding(f"no BFD session with {neighbor} ({address}) is configured")
-        elif state != BFD_UP:
-            yield finding(f"the BFD session with {neighbor} ({address}) is {state}")
+        session = observed.bfd.get(address)
+        what = f"BFD session with {neighbor} ({address})"
+        if session is None:
+            yield finding(address, f"no {what} is configured")
+        elif session.state != BFD_UP:
+            yield finding(address, f"the {what} is {session.state}")
+        elif (session.interval_ms, session.timeout_ms) != planned:
+            seen = f"{session.interval_ms} ms and a timeout of {session.timeout_ms} ms"
+            message = f"the {what} has an interval of {seen}, not {planned[0]} and {planned[1]}"
+            yield finding(address, message)
     for address in sorted(observed.bfd.keys() - expected.bfd.keys()):
-        yield finding(f"a BFD session with {address} is not in the plan")
+        yield finding(address, f"a BFD session with {address} is not in the plan")
 
 
 def _routes(expected: Expected, observed: Observed) -> Iterator[Finding]:

@@ -37,8 +37,15 @@ def router(plan: Plan, site: Site, machine: Router) -> Expected:
     for ranges in plan.ranges:
         routes |= _of_router(plan, site, ranges)
     routes |= _shared(plan, site, machine)
-    sessions = _sessions(plan, machine.name)
-    return Expected(machine.name, Kind.ROUTER, routes, sessions, _bfd(plan, machine))
+    return Expected(
+        machine.name,
+        Kind.ROUTER,
+        routes,
+        sessions=_sessions(plan, machine.name),
+        bfd=_bfd(plan, machine),
+        bfd_interval_ms=plan.bfd.interval_ms,
+        bfd_timeout_ms=plan.bfd.detection_time_ms,
+    )
 
 
 def _of_router(plan: Plan, site: Site, ranges: Ranges) -> dict[str, frozenset[str]]:

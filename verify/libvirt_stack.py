@@ -11,7 +11,8 @@ from config.machines import Router
 from config.plan import Plan, make_plan
 from day1.ssh import Address
 from verify import announcements, cluster_probes, expectations, from_here, ssh_probes
-from verify.causes.explain import explained, flaps
+from verify.causes.explain import explained
+from verify.causes.notes import flaps
 from verify.causes.ssh_witness import SshWitness
 from verify.cluster_probes import ClusterError
 from verify.compare import all_differences

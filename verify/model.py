@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol, TypeAlias
 
+from twin.birdc import BfdSession
+
 #: A routing table: how to go on, by the prefix. The ways of a multipath route are all in the set:
 #: a gateway's address, a device's name, or `unreachable`.
 Table = Mapping[str, frozenset[str]]
@@ -29,7 +31,7 @@ class Kind(StrEnum):
 class Expected:
     """What the plan says of one machine: its sessions by neighbor's address, its whole table.
 
-    `bfd` are its BFD sessions, in the same way as those of BGP.
+    `bfd` are its BFD sessions, in the same way as those of BGP, all with these timers.
     """
 
     machine: str
@@ -37,18 +39,20 @@ class Expected:
     routes: Table
     sessions: Mapping[str, str] = field(default_factory=dict)
     bfd: Mapping[str, str] = field(default_factory=dict)
+    bfd_interval_ms: int = 0
+    bfd_timeout_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What was seen on one machine.
 
-    The state of a session is in RFC 4271's words, that of a BFD session in RFC 5880's.
+    The state of a session is in RFC 4271's words.
     """
 
     routes: Table
     sessions: Mapping[str, str] = field(default_factory=dict)
-    bfd: Mapping[str, str] = field(default_factory=dict)
+    bfd: Mapping[str, BfdSession] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ class Finding:
     """Something that differs from the plan.
 
     `about` is what the message is about, for those who look for causes: the neighbor's address for
-    a session or its announcements, the prefix for a route, the address for a service. `ways` are
+    a session, BFD or announcements, the prefix for a route, the address for a service. `ways` are
     those by which a route goes, where there is one.
     """
 

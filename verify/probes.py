@@ -53,7 +53,7 @@ def sessions(place: Place, expected: Expected) -> Mapping[str, str]:
     return {}
 
 
-def bfd(place: Place, expected: Expected) -> Mapping[str, str]:
+def bfd(place: Place, expected: Expected) -> Mapping[str, birdc.BfdSession]:
     """A router's BFD sessions by the neighbor's address. A daemon that is down has none."""
     if expected.kind is Kind.ROUTER:
         with suppress(birdc.BirdError):

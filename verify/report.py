@@ -9,6 +9,9 @@ from functools import cached_property
 
 from verify.model import Check, Expected, Finding, Kind
 
+#: What only a machine that answers tells.
+_BY_ITS_WORD = frozenset({Check.SESSIONS, Check.BFD, Check.ROUTES, Check.ANNOUNCEMENTS})
+
 
 @dataclass(frozen=True)
 class Report:
@@ -48,7 +51,7 @@ class Report:
         looked at, nobody knows its sessions and what they brought.
         """
         failures = self.failures(machine)
-        if failures[Check.ANSWERS] and check in (Check.SESSIONS, Check.ROUTES, Check.ANNOUNCEMENTS):
+        if failures[Check.ANSWERS] and check in _BY_ITS_WORD:
             return 0
         bad = failures[check] + (failures[Check.PODS] if check is Check.SOURCE else 0)
         return max(0, self.checked[machine][check] - bad)

@@ -91,7 +91,7 @@ async def look(address: Address, within_seconds: float) -> Observed:
     return Observed(
         routes=table(routes),
         sessions=sessions(protocols.output.decode()),
-        bfd=birdc.bfd_states(bfd.output.decode().splitlines()),
+        bfd=birdc.bfd_listed(bfd.output.decode().splitlines()),
     )
 
 

@@ -9,7 +9,8 @@ from typing import ClassVar
 from config.load import load
 from config.plan import Plan, make_plan
 from verify import announcements, metrics, probes, reach, strangers, vips
-from verify.causes.explain import explained, flaps
+from verify.causes.explain import explained
+from verify.causes.notes import flaps
 from verify.causes.twin_witness import TwinWitness
 from verify.compare import all_differences
 from verify.expectations import expectations

@@ -16,8 +16,8 @@ from tests.causes.faults import edited, ip, named, named_at_last, redeployed, ru
 from tests.security.standing import Standing, eventually
 from twin import daemons, manifest
 from twin.manifest import Manifest
-from verify.causes.explain import flaps
 from verify.causes.flapping import LOSSES
+from verify.causes.notes import flaps
 from verify.causes.twin_witness import TwinWitness
 from verify.twin_stack import TwinStack
 

@@ -2,12 +2,13 @@
 
 import socket
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from twin import birdc
-from twin.birdc import BirdError
+from twin.birdc import BfdSession, BirdError
 
 
 @pytest.mark.twin
@@ -96,12 +97,20 @@ IP address                Interface  State      Since         Interval  Timeout
 """
 
 
-def test_the_state_of_each_bfd_session_is_read_by_its_neighbor() -> None:
-    assert birdc.bfd_states(BFD.splitlines()) == {"172.30.0.3": "Up", "172.29.0.3": "Down"}
+def test_each_bfd_session_is_read_by_its_neighbor() -> None:
+    time = datetime(2026, 11, 22, 12, 0, 17)
+    assert birdc.bfd_listed(BFD.splitlines()) == {
+        "172.30.0.3": BfdSession("Up", 50, 150, time.replace(microsecond=923_000)),
+        "172.29.0.3": BfdSession("Down", 1000, 0, time.replace(microsecond=922_000)),
+    }
+
+
+def test_a_time_without_its_day_is_left_out() -> None:
+    line = "172.30.0.3                eth2       Up         12:00:17.923    0.050    0.150"
+    assert birdc.bfd_listed([line]) == {"172.30.0.3": BfdSession("Up", 50, 150)}
 
 
 @pytest.mark.twin
-def test_a_bird_without_bfd_says_so(bird: Path) -> None:
-    with pytest.raises(BirdError, match="no BFD protocol running"):
-        birdc.bfd_sessions(bird)
-    assert birdc.bfd_states(["There is no BFD protocol running"]) == {}
+def test_a_bird_without_bfd_has_no_sessions_of_it(bird: Path) -> None:
+    assert birdc.bfd_sessions(bird) == {}
+    assert birdc.bfd_listed(["There is no BFD protocol running"]) == {}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from twin.birdc import BfdSession
 from verify.compare import differences
 from verify.model import Check, Expected, Finding, Kind, Observed
 
@@ -17,12 +18,15 @@ ROUTER = Expected(
     },
     sessions={"172.30.0.3": "dc2-router1", "10.1.1.21": "dc1-worker1"},
     bfd={"172.30.0.3": "dc2-router1"},
+    bfd_interval_ms=50,
+    bfd_timeout_ms=150,
 )
 
+UP = BfdSession("Up", 50, 150)
 AS_PLANNED = Observed(
     routes=ROUTER.routes,
     sessions={"172.30.0.3": "Established", "10.1.1.21": "Established"},
-    bfd={"172.30.0.3": "Up"},
+    bfd={"172.30.0.3": UP},
 )
 
 
@@ -66,15 +70,25 @@ def test_a_session_that_nobody_planned_is_found() -> None:
 @pytest.mark.parametrize(
     ("bfd", "message"),
     [
-        ({"172.30.0.3": "Down"}, "the BFD session with dc2-router1 (172.30.0.3) is Down"),
+        (
+            {"172.30.0.3": BfdSession("Down", 1000, 0)},
+            "the BFD session with dc2-router1 (172.30.0.3) is Down",
+        ),
+        (
+            {"172.30.0.3": BfdSession("Up", 50, 250)},
+            "the BFD session with dc2-router1 (172.30.0.3) has an interval of 50 ms and a timeout "
+            "of 250 ms, not 50 and 150",
+        ),
         ({}, "no BFD session with dc2-router1 (172.30.0.3) is configured"),
         (
-            {"172.30.0.3": "Up", "172.30.0.9": "Up"},
+            {"172.30.0.3": UP, "172.30.0.9": UP},
             "a BFD session with 172.30.0.9 is not in the plan",
         ),
     ],
 )
-def test_a_bfd_session_that_is_not_as_planned_is_found(bfd: dict[str, str], message: str) -> None:
+def test_a_bfd_session_that_is_not_as_planned_is_found(
+    bfd: dict[str, BfdSession], message: str
+) -> None:
     assert found(replace(AS_PLANNED, bfd=bfd)) == [(Check.BFD, message)]
 
 

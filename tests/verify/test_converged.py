@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from config.load import load
+from tests.verify.sights import Look, as_planned, nothing
 from verify import probes
-from verify.model import Expected, Observed
 from verify.twin_converged import TwinConvergedProvider
 from verify.waiting import NotConvergedError
 
@@ -21,17 +21,6 @@ INPUTS: Props = {
     "limit_seconds": 60,
 }
 OUTPUTS: Props = {key: INPUTS[key] for key in INPUTS if key != "limit_seconds"} | {"missing": []}
-
-Look = Callable[[str, Expected], Observed]
-
-
-def as_planned(_stack: str, expected: Expected) -> Observed:
-    established = dict.fromkeys(expected.sessions, "Established")
-    return Observed(expected.routes, established, dict.fromkeys(expected.bfd, "Up"))
-
-
-def nothing(_stack: str, _expected: Expected) -> Observed:
-    return Observed(routes={})
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from config.load import load
 from config.plan import make_plan
+from tests.verify.sights import Look, as_planned
 from verify import probes, reach
 from verify.model import Check, Expected, Finding, Kind, Observed
 from verify.reach import Reached, pods
@@ -16,13 +17,6 @@ from verify.report import Report
 from verify.twin_stack import TwinStack
 
 PLAN = make_plan(load({"datacentres": [{"nodes": 1}, {"nodes": 1}]}))
-
-Look = Callable[[str, Expected], Observed]
-
-
-def as_planned(_stack: str, expected: Expected) -> Observed:
-    established = dict.fromkeys(expected.sessions, "Established")
-    return Observed(expected.routes, established, dict.fromkeys(expected.bfd, "Up"))
 
 
 def everybody() -> Reached:

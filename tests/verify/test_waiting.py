@@ -11,6 +11,7 @@ import pytest
 
 from config.load import load
 from config.plan import make_plan
+from tests.verify.sights import Look, as_planned, nothing
 from verify import probes, waiting
 from verify.model import Check, Expected, Finding, Kind, Observed
 from verify.twin_stack import TwinStack, twin_stack
@@ -21,17 +22,6 @@ TWIN = TwinStack("twin", PLAN)
 
 #: More than any of these takes.
 LIMIT_SECONDS = 60.0
-
-Look = Callable[[str, Expected], Observed]
-
-
-def as_planned(_stack: str, expected: Expected) -> Observed:
-    established = dict.fromkeys(expected.sessions, "Established")
-    return Observed(expected.routes, established, dict.fromkeys(expected.bfd, "Up"))
-
-
-def nothing(_stack: str, _expected: Expected) -> Observed:
-    return Observed(routes={})
 
 
 @pytest.fixture

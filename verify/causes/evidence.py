@@ -11,6 +11,7 @@ from typing import Protocol
 
 from config.machines import Node, Router
 from config.sessions import Session
+from twin.birdc import BfdSession
 from twin.manifest import Manifest
 from verify.announcements import Refused
 
@@ -74,6 +75,16 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class BfdEnd:
+    """A router's BFD: its sessions by their neighbors, BIRD's file, and what time it is there."""
+
+    machine: str
+    sessions: Mapping[str, BfdSession]
+    configuration: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What a cluster's API server says of services, and which pods answer.
 
@@ -113,6 +124,10 @@ class Witness(Protocol):
 
     def ways(self, session: Session, machine: str) -> Sequence[Way]:
         """Both directions between this machine and its neighbor, as far as can be tried."""
+        ...
+
+    def bfd(self, router: str) -> BfdEnd | None:
+        """The router's BFD; None where it cannot be asked."""
         ...
 
     def told(self, router: Router) -> Told:

@@ -13,7 +13,7 @@ from config.plan import Plan
 from config.services import Service
 from config.sessions import Session, SessionKind
 from verify import expectations
-from verify.causes import flapping, limits, routes, services, sessions, traffic
+from verify.causes import bfd, limits, routes, services, sessions, subjects, traffic
 from verify.causes.evidence import Told, Witness, World
 from verify.model import Cause, Check, Finding, Kind
 
@@ -26,23 +26,6 @@ def explained(plan: Plan, findings: Sequence[Finding], witness: Witness) -> tupl
     )
 
 
-def flaps(plan: Plan, witness: Witness) -> Iterator[Finding]:
-    """The sessions that are lost again and again, established at the moment or not."""
-    for router in plan.routers:
-        log = witness.log(router)
-        found = flapping.flaps(log.lines, log.now)
-        for session in plan.sessions[router.name]:
-            if causes := flapping.causes(session, found):
-                neighbor = f"{session.neighbor_name} ({session.neighbor})"
-                yield Finding(
-                    router.name,
-                    Check.SESSIONS,
-                    f"the session with {neighbor} is not stable",
-                    str(session.neighbor),
-                    causes=tuple(causes),
-                )
-
-
 @dataclass(frozen=True)
 class _Judge:
     """One verification's findings, and what was looked at for them: nothing twice."""
@@ -53,12 +36,15 @@ class _Judge:
     _told: dict[str, Told] = field(default_factory=dict)
     _worlds: dict[str, World | None] = field(default_factory=dict)
     _sessions: dict[frozenset[Address], list[Cause]] = field(default_factory=dict)
+    _bfd: dict[frozenset[Address], list[Cause]] = field(default_factory=dict)
 
     def causes(self, finding: Finding) -> Iterable[Cause]:
         """Of one finding. What is about no part of the plan has none."""
         match finding.check:
             case Check.SESSIONS:
                 return self._of_session(finding)
+            case Check.BFD:
+                return self._of_bfd(finding)
             case Check.ROUTES:
                 return self._of_route(finding)
             case Check.ANNOUNCEMENTS:
@@ -70,7 +56,7 @@ class _Judge:
 
     def _of_session(self, finding: Finding) -> Iterable[Cause]:
         """Both ends have a finding, and the same causes."""
-        session = self._session(finding.machine, finding.about)
+        session = subjects.session(self.plan, finding.machine, finding.about)
         if session is None:
             return ()
         pair = frozenset({session.local_address, session.neighbor})
@@ -80,14 +66,27 @@ class _Judge:
 
     def _look_at(self, session: Session, machine: str) -> list[Cause]:
         neighbor = session.neighbor_name
-        there = self._back(session)
+        there = subjects.back(self.plan, session)
         seen = [(session, self.witness.end(session, machine))]
         seen += [(there, self.witness.end(there, neighbor))]
         sides = [(of, end) for of, end in seen if end is not None]
         return sessions.causes(sides, self.witness.ways(session, machine))
 
+    def _of_bfd(self, finding: Finding) -> Iterable[Cause]:
+        """Without the BGP session that asks for it, whatever keeps that away is the cause."""
+        session = subjects.session(self.plan, finding.machine, finding.about)
+        if session is None:
+            return ()
+        if self._is_down(finding.machine, session):
+            return [_down(session, "asks for it")]
+        pair = frozenset({session.local_address, session.neighbor})
+        if pair not in self._bfd:
+            sides = bfd.sides(self.plan, self.witness, session, finding.machine)
+            self._bfd[pair] = list(bfd.causes(self.plan, sides))
+        return self._bfd[pair]
+
     def _of_route(self, finding: Finding) -> Iterator[Cause]:
-        router, prefix = self._router(finding.machine), finding.about
+        router, prefix = subjects.router(self.plan, finding.machine), finding.about
         if router is None:
             return
         planned = self._planned(router).get(prefix, frozenset())
@@ -103,14 +102,11 @@ class _Judge:
     def _of_way(self, router: Router, prefix: str, session: Session, told: Told) -> Iterator[Cause]:
         """Why a neighbor is not the way to a prefix that the plan has it be."""
         if self._is_down(router.name, session):
-            yield Cause(
-                f"the session with {session.neighbor_name}, which tells of it, is not established",
-                "see the finding on that session: it has the cause",
-            )
+            yield _down(session, "tells of it")
             return
         refused = list(routes.refused(router.name, prefix, session, told))
         yield from refused
-        node = self._node(session.neighbor_name)
+        node = subjects.node(self.plan, session.neighbor_name)
         if refused or node is None:
             return
         wanted = self._service(prefix)
@@ -122,8 +118,8 @@ class _Judge:
             yield from services.causes(*wanted, node.name, world)
 
     def _of_announcement(self, finding: Finding) -> Iterator[Cause]:
-        router = self._router(finding.machine)
-        session = self._session(finding.machine, finding.about)
+        router = subjects.router(self.plan, finding.machine)
+        session = subjects.session(self.plan, finding.machine, finding.about)
         if router is None or session is None:
             return
         end = self.witness.end(session, router.name)
@@ -163,15 +159,6 @@ class _Judge:
             ],
         )
 
-    def _session(self, machine: str, neighbor: str) -> Session | None:
-        of_machine = self.plan.sessions.get(machine, ())
-        return next((s for s in of_machine if str(s.neighbor) == neighbor), None)
-
-    def _back(self, session: Session) -> Session:
-        """The same session as the neighbor has it."""
-        theirs = self.plan.sessions[session.neighbor_name]
-        return next(s for s in theirs if s.neighbor == session.local_address)
-
     def _is_down(self, machine: str, session: Session) -> bool:
         return any(
             finding.check is Check.SESSIONS
@@ -204,14 +191,15 @@ class _Judge:
             self._worlds[node.name] = self.witness.world(node)
         return self._worlds[node.name]
 
-    def _router(self, name: str) -> Router | None:
-        return next((router for router in self.plan.routers if router.name == name), None)
-
-    def _node(self, name: str) -> Node | None:
-        return next((node for node in self.plan.nodes if node.name == name), None)
-
     def _kind(self, machine: str) -> Kind:
         """Of who asks: what asks on a node is a pod."""
-        if self._router(machine):
+        if subjects.router(self.plan, machine):
             return Kind.ROUTER
-        return Kind.POD if self._node(machine) else Kind.HOST
+        return Kind.POD if subjects.node(self.plan, machine) else Kind.HOST
+
+
+def _down(session: Session, does: str) -> Cause:
+    return Cause(
+        f"the session with {session.neighbor_name}, which {does}, is not established",
+        "see the finding on that session: it has the cause",
+    )

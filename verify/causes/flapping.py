@@ -28,6 +28,10 @@ _LINE = re.compile(
 
 _UP, _DOWN = "State changed to up", re.compile(r"State changed to (stop|down|start)")
 
+#: What errors begin with; and one that belongs to coming up, where both ends dial at a time.
+_ERRORS = ("Received: ", "Error: ", "Socket: ", "Connection ")
+_COLLISION = "Connection collision resolution"
+
 #: What BIRD says of a loss, and what it mostly comes of.
 _REASONS = {
     "Hold timer expired": "nothing was heard for the hold time: a link that loses packets, or an "
@@ -38,7 +42,6 @@ _REASONS = {
     "Cease": "the other end ended it",
     "Administrative": "an operator or a program resets it",
     "Route limit": "its limit of routes ends it each time",
-    "BFD": "BFD heard nothing for its detection time",
 }
 
 
@@ -66,7 +69,7 @@ def flaps(log: Iterable[str], now: datetime) -> Mapping[str, Flaps]:
         elif _DOWN.match(text):
             losses[session] += session in is_up and is_recent
             is_up.discard(session)
-        elif is_recent and text.startswith(("Received: ", "Error: ", "Socket: ", "Connection ")):
+        elif is_recent and text.startswith(_ERRORS) and _COLLISION not in text:
             words[session][text] += 1
     return {
         session: Flaps(count, tuple(text for text, _ in words[session].most_common()))
@@ -75,20 +78,22 @@ def flaps(log: Iterable[str], now: datetime) -> Mapping[str, Flaps]:
     }
 
 
-def causes(session: Session, found: Mapping[str, Flaps]) -> list[Cause]:
-    """Whether the session flaps, and why."""
-    name = session_name(session)
-    lost = found.get(name)
-    if lost is None or lost.losses < LOSSES:
-        return []
+def of(session: Session, found: Mapping[str, Flaps]) -> Flaps | None:
+    """What was found of the session, where that is flapping."""
+    lost = found.get(session_name(session))
+    return lost if lost and lost.losses >= LOSSES else None
+
+
+def cause(lost: Flaps) -> Cause:
+    """Why a session flaps. BIRD logs an error unless a link, BFD or an operator ends it."""
     minutes = int(WITHIN.total_seconds()) // 60
-    said = f' BIRD says "{lost.words[0]}"' if lost.words else ""
-    means = next((m for key, m in _REASONS.items() if key in " ".join(lost.words[:1])), "")
-    because = f";{said}{': ' if said and means else ''}{means}" if said or means else ""
-    return [
-        Cause(
-            f"flapping: the session was lost {lost.losses} times within {minutes} minutes{because}",
-            "look at the link and the load of both ends; timers must leave room for both "
-            "(fabric.timers): `ping`, `ip -s link`, `top`, and the daemons' logs",
-        )
-    ]
+    because = "BIRD logs no error, as where a link, BFD or an operator ends it"
+    if lost.words:
+        means = next((means for key, means in _REASONS.items() if key in lost.words[0]), "")
+        because = f'BIRD says "{lost.words[0]}"{": " if means else ""}{means}'
+    return Cause(
+        f"flapping: the session was lost {lost.losses} times within {minutes} minutes; {because}",
+        "look at the link and the load of both ends; timers must leave room for both "
+        "(fabric.timers, fabric.redundancy.bfd): `ping`, `ip -s link`, `top`, and the daemons' "
+        "logs",
+    )

@@ -20,19 +20,27 @@ from config.machines import Node, Router
 from config.plan import Plan
 from config.sessions import Session, SessionKind
 from day1.ssh import Address
+from render import bird
 from render.cilium import LISTEN_PORT
+from twin import birdc
 from twin.manifest import Manifest, labels, mapping, name, sequence
 from verify import announcements, cluster_probes, ssh_probes
-from verify.causes import bird_words, tcp_probe
+from verify.causes import bird_words, subjects, tcp_probe
 from verify.causes.cards import cards
-from verify.causes.evidence import Answer, End, Log, Speaker, Told, Way, World
+from verify.causes.evidence import Answer, BfdEnd, End, Log, Speaker, Told, Way, World
 
 _BGP_PORT = 179
 
 #: Longer than any retry of BIRD's and Cilium's, and than GoBGP is idle after a loss.
 _SAMPLE_SECONDS = 8
 
-_LOG = "date '+%Y-%m-%d %H:%M:%S'; logread -e 'bird'"
+_NOW = "date '+%Y-%m-%d %H:%M:%S'"
+_LOG = f"{_NOW}; logread -e 'bird'"
+_END_OF_SESSIONS = "# /etc/bird.conf"
+_BFD = (
+    f"{_NOW}; {ssh_probes.BIRDC} show bfd sessions; echo '{_END_OF_SESSIONS}'; "
+    f"cat {bird.CONFIGURATION}"
+)
 _PROTOCOLS = f"{ssh_probes.BIRDC} show protocols all"
 #: Not of IPv4 alone, which would leave out a bridge's ports.
 _ADDRESSES = "/sbin/ip -j address show"
@@ -88,17 +96,22 @@ class SshWitness:
 
     def ways(self, session: Session, machine: str) -> Sequence[Way]:
         """From and to the routers among the two; what is not known of them is left open."""
-        back = next(
-            s
-            for s in self.plan.sessions[session.neighbor_name]
-            if s.neighbor == session.local_address
-        )
+        back = subjects.back(self.plan, session)
         return [
             way
             for near, of in ((machine, session), (session.neighbor_name, back))
             if near in self.addresses
             for way in self._ways_of(near, of)
         ]
+
+    def bfd(self, router: str) -> BfdEnd | None:
+        """What its BIRD says, and the file that it has read."""
+        now, _, rest = (self._run(router, _BFD) or "").partition("\n")
+        listed, _, configuration = rest.partition(f"{_END_OF_SESSIONS}\n")
+        with suppress(ValueError):
+            sessions = birdc.bfd_listed(listed.splitlines())
+            return BfdEnd(router, sessions, configuration, datetime.fromisoformat(now))
+        return None
 
     def told(self, router: Router) -> Told:
         """What its BIRD says of its routes."""

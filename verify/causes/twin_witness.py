@@ -22,7 +22,7 @@ from twin.router import control_socket
 from verify import announcements
 from verify.causes import bird_words, tcp_probe
 from verify.causes.cards import cards
-from verify.causes.evidence import Answer, End, Log, Speaker, Told, Way, World
+from verify.causes.evidence import Answer, BfdEnd, End, Log, Speaker, Told, Way, World
 
 _BGP_PORT = 179
 _PASSWORD = re.compile(r'^define (\w+) = "(.*)";$', re.MULTILINE)
@@ -51,6 +51,15 @@ class TwinWitness:
         if not all(Place(self.stack, name).stands for name, _ in ends):
             return ()
         return [self._way(session, *ends), self._way(session, *reversed(ends))]
+
+    def bfd(self, router: str) -> BfdEnd | None:
+        """What its BIRD says, and the file that it has read."""
+        place = Place(self.stack, router)
+        with suppress(birdc.BirdError, FileNotFoundError):
+            text = (place.folder / bird.CONFIGURATION.lstrip("/")).read_text()
+            sessions = birdc.bfd_sessions(control_socket(place))
+            return BfdEnd(router, sessions, text, datetime.now())
+        return None
 
     def told(self, router: Router) -> Told:
         """What its BIRD says of its routes."""

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from config.load import load
 from config.plan import make_plan
-from verify.causes.flapping import causes, flaps
+from verify.causes.flapping import Flaps, cause, flaps, of
 
 NAME = "router_dc2_router1"
 NOW = datetime(2026, 11, 22, 13, 0)
@@ -33,11 +33,26 @@ def log(losses: int, ago: timedelta, *, prefix: str = "") -> list[str]:
 
 
 def test_a_session_lost_again_and_again_flaps_for_the_reason_that_bird_gives() -> None:
-    (cause,) = causes(SESSION, flaps(log(4, timedelta(minutes=2)), NOW))
-    assert cause.cause == (
+    lost = of(SESSION, flaps(log(4, timedelta(minutes=2)), NOW))
+    assert lost
+    assert cause(lost).cause == (
         "flapping: the session was lost 4 times within 10 minutes; BIRD says "
         '"Error: Hold timer expired": nothing was heard for the hold time: a link that loses '
         "packets, or an end that has too little CPU"
+    )
+
+
+def test_that_both_ends_dialled_at_a_time_is_no_reason_for_a_loss() -> None:
+    collision = f"{NOW.isoformat(' ')} <RMT> {NAME}: Received: Connection collision resolution"
+    assert flaps([*log(3, timedelta(minutes=2)), *[collision] * 9], NOW)[NAME].words == (
+        "Error: Hold timer expired",
+    )
+
+
+def test_where_the_log_has_no_error_that_is_said() -> None:
+    assert cause(Flaps(3, ())).cause == (
+        "flapping: the session was lost 3 times within 10 minutes; BIRD logs no error, as where a "
+        "link, BFD or an operator ends it"
     )
 
 
@@ -47,7 +62,7 @@ def test_openwrts_own_words_before_bird_s_are_left_out() -> None:
 
 
 def test_two_losses_are_what_one_change_may_cost() -> None:
-    assert causes(SESSION, flaps(log(2, timedelta(minutes=2)), NOW)) == []
+    assert of(SESSION, flaps(log(2, timedelta(minutes=2)), NOW)) is None
 
 
 def test_what_was_long_ago_is_forgotten() -> None:

@@ -7,6 +7,7 @@ import pytest
 from config.load import load
 from config.plan import make_plan
 from day1.ssh import Address
+from render.bird import bird_conf
 from verify import ssh_probes
 from verify.causes.evidence import Answer
 from verify.causes.explain import explained
@@ -40,6 +41,17 @@ node_dc1_controlplane1 BGP        ---        start  2026-11-22 13:04:45.494  Con
 """
 LINKS = """[{"ifname":"br-lan","operstate":"UP","addr_info":[{"local":"10.1.1.2"}]},
 {"ifname":"eth0","operstate":"%s","master":"br-lan","addr_info":[]}]"""
+
+BFD_PLAN = make_plan(load({"datacentres": 2, "redundancy": {"bfd": {"enabled": True}}}))
+BIRD_CONF = bird_conf(BFD_PLAN, BFD_PLAN.sites[0], BFD_PLAN.routers[0])
+#: Whom each of the two routers hears.
+HERE, THERE = "172.30.0.3", "172.30.0.1"
+
+
+def bfd_row(neighbor: str, state: str, interval: str, timeout: str, second: int = 0) -> str:
+    """A line of `birdc show bfd sessions`, half a minute old unless told otherwise."""
+    since = f"2026-11-22 13:00:{second:02}.000"
+    return f"{neighbor:25} eth2       {state:10} {since} {interval:>8} {timeout:>8}"
 
 
 def netstat(dropped: int) -> str:
@@ -109,6 +121,74 @@ def test_a_router_tells_why_a_session_of_its_is_down(
     assert causes[0].startswith(begins)
     kind, _, _ = begins.partition(" ")
     assert all(cause.startswith(kind) for cause in causes)
+
+
+def bfd_said(
+    monkeypatch: pytest.MonkeyPatch, here: str, there: str, conf: str = BIRD_CONF
+) -> list[str]:
+    """What is concluded of the routers' session where each prints this of it, and has this file."""
+    routers = [router.name for router in BFD_PLAN.routers]
+    printed = {
+        name: f"2026-11-22 13:00:30\nBIRD 2.0.12 ready.\nbfd1:\n{row}\n# /etc/bird.conf\n{conf}"
+        for name, row in zip(routers, (here, there), strict=True)
+    }
+    monkeypatch.setattr(
+        ssh_probes,
+        "run_all",
+        lambda addresses, _command, _seconds: {name: printed[name] for name in addresses},
+    )
+    addresses = {name: Address("192.0.2.1", "", "") for name in routers}
+    seen = SshWitness(BFD_PLAN, addresses, lambda _path: {}, 1)
+    finding = Finding(routers[0], Check.BFD, "BFD is not as planned", "172.30.0.3")
+    (found,) = explained(BFD_PLAN, [finding], seen)
+    return [cause.cause for cause in found.causes]
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "causes"),
+    [
+        (
+            bfd_row(HERE, "Down", "1.000", "0.000"),
+            bfd_row(THERE, "Init", "1.000", "3.000"),
+            ["firewall: BFD (UDP port 3784) to dc1-router1 is stopped on its way from dc2-router1"],
+        ),
+        (
+            bfd_row(HERE, "Down", "1.000", "0.000"),
+            "",
+            ["BFD off: dc2-router1 runs no BFD with dc1-router1 (172.30.0.1)"],
+        ),
+        (
+            bfd_row(HERE, "Down", "1.000", "0.000", second=29),
+            bfd_row(THERE, "Init", "1.000", "3.000"),
+            ["nothing is in the way of BFD: it was lost a moment ago, or comes up just now"],
+        ),
+        (
+            bfd_row(HERE, "Up", "0.050", "0.250"),
+            bfd_row(THERE, "Up", "0.050", "0.150"),
+            [
+                "BFD timers: BIRD on dc1-router1 or dc2-router1 runs with others than its "
+                "/etc/bird.conf has"
+            ],
+        ),
+    ],
+    ids=["one direction", "off", "just now", "not loaded"],
+)
+def test_routers_tell_why_their_bfd_is_not_as_planned(
+    monkeypatch: pytest.MonkeyPatch, here: str, there: str, causes: list[str]
+) -> None:
+    assert bfd_said(monkeypatch, here, there) == causes
+
+
+def test_a_routers_file_tells_whose_timers_are_not_as_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, there = (bfd_row(end, "Up", "1.000", "3.000") for end in (HERE, THERE))
+    other = BIRD_CONF.replace("50 ms", "1 s")
+    assert bfd_said(monkeypatch, here, there, other) == [
+        f"BFD timers: {name} has an interval of 1000 ms and a multiplier of 3, and planned are 50 "
+        "ms and 3"
+        for name in ("dc1-router1", "dc2-router1")
+    ]
 
 
 def test_the_api_server_tells_what_a_node_is_set_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
