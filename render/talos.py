@@ -6,12 +6,12 @@ field of `machine.network` that a document of its own has taken over.
 
 from __future__ import annotations
 
-from config.families import EVERYWHERE, family_of
+from config.families import EVERYWHERE, family_of, single
 from config.images import TalosImage
 from config.machines import Node, Role, Site
 from config.plan import Plan
 from render import egress
-from render.cilium import KUBE_PRISM_PORT
+from render.cilium import KUBE_PRISM_PORT, LISTEN_PORT
 from render.documents import Document
 from render.kubernetes import ZONE_LABEL
 from render.yaml_text import yaml_text
@@ -20,7 +20,7 @@ INSTALL_DISK = "/dev/vda"
 
 
 def machine_patch(plan: Plan, site: Site, node: Node) -> str:
-    """The strategic merge patch of one node: the configuration proper, and its host name.
+    """The strategic merge patch of one node: the configuration proper, its host name, its firewall.
 
     The host name has a document of its own since Talos 1.12, and the generated one says
     `auto: stable`; naming the host in `machine.network` as well would be refused.
@@ -28,6 +28,7 @@ def machine_patch(plan: Plan, site: Site, node: Node) -> str:
     return yaml_text(
         {"machine": _machine(plan, site, node), "cluster": _cluster(plan, site, node)},
         {"apiVersion": "v1alpha1", "kind": "HostnameConfig", "auto": "off", "hostname": node.name},
+        _bgp_of_routers(plan, node),
     )
 
 
@@ -39,6 +40,23 @@ def install_patch(image: TalosImage) -> str:
     registry = image.factory.partition("://")[2]
     reference = f"{registry}/metal-installer/{image.schematic}:{image.version}"
     return yaml_text({"machine": {"install": {"image": reference}}})
+
+
+def _bgp_of_routers(plan: Plan, node: Node) -> Document:
+    """BGP comes in from the node's neighbors alone, by Talos' ingress firewall.
+
+    Where the default action is to accept, as here, a rule drops what comes to its ports from other
+    addresses, in either family, and is about nothing else (Talos 1.13, nftables_chain_config.go).
+    """
+    return {
+        "apiVersion": "v1alpha1",
+        "kind": "NetworkRuleConfig",
+        "name": "bgp-of-routers",
+        "portSelector": {"ports": [LISTEN_PORT], "protocol": "tcp"},
+        "ingress": [
+            {"subnet": str(single(session.neighbor))} for session in plan.sessions[node.name]
+        ],
+    }
 
 
 def _machine(plan: Plan, site: Site, node: Node) -> Document:

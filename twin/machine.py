@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from config.families import Address
@@ -142,13 +143,31 @@ def parse_sysctls(text: str) -> dict[str, str]:
 def run_nft(place: Place, arguments: Sequence[str], script: str | None = None) -> str:
     """Run `nft` in the machine. Raises `MissingProgramError` with its words if it fails."""
     with namespaces.inside(place.namespace):
-        done = subprocess.run(
-            ["nft", *arguments], input=script, capture_output=True, text=True, timeout=30
-        )
+        return _nft(arguments, script, of=place.machine)
+
+
+@lru_cache(maxsize=256)
+def as_nft_lists(script: str, table: str) -> str:
+    """The table that a script makes, in the words that `nft` has for it.
+
+    They differ from version to version, so the script is run in a namespace made for that.
+    """
+    with namespaces.nameless():
+        _nft(["-f", "-"], script, of="a table")
+        return _nft(list_table(table), of="a table")
+
+
+def list_table(table: str) -> list[str]:
+    """The arguments that have `nft` list a table without what its rules have counted."""
+    return ["--stateless", "list", "table", *table.split()]
+
+
+def _nft(arguments: Sequence[str], script: str | None = None, *, of: str) -> str:
+    done = subprocess.run(
+        ["nft", *arguments], input=script, capture_output=True, text=True, timeout=30
+    )
     if done.returncode != 0:
-        raise MissingProgramError(
-            f"nft refused the rules of {place.machine}: {done.stderr.strip()}"
-        )
+        raise MissingProgramError(f"nft refused the rules of {of}: {done.stderr.strip()}")
     return done.stdout
 
 

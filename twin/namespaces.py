@@ -49,18 +49,15 @@ def create(name: str) -> None:
     if exists(name):
         raise FileExistsError(f"a network namespace {name} stands already")
     target.touch(mode=0o444)
-    home = os.open(_OWN, os.O_RDONLY)
+    own, at = _OWN.encode(), bytes(target)
     try:
-        _check(_libc.unshare(_CLONE_NEWNET), "unshare", name)
-        _check(_libc.mount(_OWN.encode(), bytes(target), b"none", _MS_BIND, None), "mount", name)
-        for name, value in _IPV6_SYSCTLS.items():
-            write_sysctl(name, value)
+        with nameless():
+            _check(_libc.mount(own, at, b"none", _MS_BIND, None), "mount", name)
+            for sysctl, value in _IPV6_SYSCTLS.items():
+                write_sysctl(sysctl, value)
     except OSError:
         target.unlink()
         raise
-    finally:
-        _check(_libc.setns(home, _CLONE_NEWNET), "setns", "the namespace we came from")
-        os.close(home)
 
 
 def delete(name: str) -> None:
@@ -75,18 +72,30 @@ def delete(name: str) -> None:
 @contextmanager
 def inside(name: str) -> Iterator[None]:
     """Put the calling thread into the namespace: what it opens or starts there, stays there."""
-    home = os.open(_OWN, os.O_RDONLY)
-    try:
+    with _and_back():
         there = os.open(NETNS_FOLDER / name, os.O_RDONLY)
         try:
             _check(_libc.setns(there, _CLONE_NEWNET), "setns", name)
         finally:
             os.close(there)
-        try:
-            yield
-        finally:
-            _check(_libc.setns(home, _CLONE_NEWNET), "setns", "the namespace we came from")
+        yield
+
+
+@contextmanager
+def nameless() -> Iterator[None]:
+    """Put the calling thread into a new namespace. It ends with the last that holds on to it."""
+    with _and_back():
+        _check(_libc.unshare(_CLONE_NEWNET), "unshare", "a new namespace")
+        yield
+
+
+@contextmanager
+def _and_back() -> Iterator[None]:
+    home = os.open(_OWN, os.O_RDONLY)
+    try:
+        yield
     finally:
+        _check(_libc.setns(home, _CLONE_NEWNET), "setns", "the namespace we came from")
         os.close(home)
 
 

@@ -17,6 +17,7 @@ from twin import (
     daemons,
     gobgp,
     gobgpd,
+    ingress,
     manifest,
     masquerade,
     pods,
@@ -91,6 +92,7 @@ class Node:
             backends.end(p for p in kept if p.machine not in serving)
         self._build_network(owner, previous, is_new=is_new)
         apply_sysctls(self.place, self.sysctls())
+        ingress.apply(self.place, self._machine.ingress, is_new=is_new)
         masquerade.apply(self.place, self._values, self.pod_cidrs, is_new=is_new)
         steering.apply(
             self.place,
@@ -118,6 +120,7 @@ class Node:
             in_pod = drift_of_network(observe(pod.place.namespace), pod.network(), 1)
             found += [f"{pod.place.machine}: {deviation}" for deviation in in_pod]
         found += [f"sysctl {name}" for name in differing_sysctls(self.place, self.sysctls())]
+        found += ingress.drift(self.place, self._machine.ingress)
         found += steering.drift(self.place, self._steering)
         found += agentd.drift(self.agent)
         speaker = self.agent.speaker(self.agent.ready())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.causes.faults import edited, ip, named, named_at_last, redeployed, ru
 from tests.security.standing import Standing, eventually
 from twin import daemons, manifest
 from twin.manifest import Manifest
+from twin.node import Node
 from verify.causes.flapping import LOSSES
 from verify.causes.notes import flaps
 from verify.causes.twin_witness import TwinWitness
@@ -59,6 +61,22 @@ def test_a_firewall_between_routers_is_named(fabric: Standing) -> None:
             fabric,
             "firewall: TCP to port 179 of dc1-router1 is stopped on its way from dc2-router1",
             "firewall: TCP to port 179 of dc2-router1 is stopped on its way from dc1-router1",
+        )
+
+
+@pytest.mark.usefixtures("mended")
+def test_a_nodes_own_firewall_is_named(fabric: Standing) -> None:
+    """Where it lets in another address. As long as either end can dial, the session comes up."""
+    node = fabric.machine(NODE)
+    assert isinstance(node, Node)
+    mistaken = node.machine_patch.replace("10.1.1.2/32", "10.1.1.3/32")
+    fabric.put(NODE, replace(node, machine_patch=mistaken))
+    with rules(fabric, HERE, "ip saddr 10.1.1.21 tcp dport 179 drop"):
+        lost(fabric, "node_dc1_worker1")
+        named_at_last(
+            fabric,
+            "firewall: TCP to port 179 of dc1-router1 is stopped on its way from dc1-worker1",
+            "firewall: TCP to port 1179 of dc1-worker1 is stopped on its way from dc1-router1",
         )
 
 

@@ -17,6 +17,12 @@ apiVersion: v1alpha1
 kind: HostnameConfig
 auto: "off"
 hostname: ams-worker1
+---
+apiVersion: v1alpha1
+kind: NetworkRuleConfig
+name: bgp
+portSelector: {ports: [1179], protocol: tcp}
+ingress: [{subnet: 10.1.1.2/32}]
 """
 
 
@@ -78,6 +84,8 @@ def test_talos_takes_a_minimal_patch_for_either_role(role: str) -> None:
         pytest.param("disk: /dev/vda", "", "install disk", id="nowhere to install"),
         pytest.param("machine:", "machine:\n  network: {hostname: a}", "hostname", id="two names"),
         pytest.param("zone: ams", "zone: a b", "label", id="no label's value"),
+        pytest.param("[1179]", "[]", "portSelector.ports is required", id="a rule about no port"),
+        pytest.param("10.1.1.2/32", "10.1.1.2", "10.1.1.2", id="an address for a subnet"),
         pytest.param(
             "machine:",
             "machine:\n  network: {interfaces: [{interface: egress, dummi: true}]}",

@@ -47,7 +47,7 @@ def test_the_gateways_node_alone_has_the_address_on_an_interface_that_is_announc
     plan = egress_gateways()
     held = {}
     for name, node in render(plan).nodes.items():
-        proper, _ = yaml.safe_load_all(node.machine_patch)
+        proper, *_ = yaml.safe_load_all(node.machine_patch)
         interfaces = proper["machine"]["network"]["interfaces"]
         held[name] = [item for item in interfaces if item.get("dummy")]
     assert held == {

@@ -11,10 +11,10 @@ from render.artifacts import render
 from tests.render.plans import own_as_for_each, planned, two_datacentres
 
 
-def patch(plan: Plan, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The configuration proper and the host name's document."""
-    proper, host_name = yaml.safe_load_all(render(plan).nodes[name].machine_patch)
-    return proper, host_name
+def patch(plan: Plan, name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The configuration proper, the host name's document, and that of the firewall."""
+    proper, host_name, firewall = yaml.safe_load_all(render(plan).nodes[name].machine_patch)
+    return proper, host_name, firewall
 
 
 def nodes(plan: Plan, role: Role) -> list[Node]:
@@ -23,7 +23,7 @@ def nodes(plan: Plan, role: Role) -> list[Node]:
 
 @pytest.mark.parametrize("node", two_datacentres().nodes, ids=lambda node: node.name)
 def test_a_node_knows_its_address_its_gateway_and_its_datacentre(node: Node) -> None:
-    proper, host_name = patch(two_datacentres(), node.name)
+    proper, host_name, _ = patch(two_datacentres(), node.name)
     (interface,) = proper["machine"]["network"]["interfaces"]
     assert interface["deviceSelector"] == {"hardwareAddr": node.lan.mac}
     assert interface["addresses"] == [str(node.lan.address)]
@@ -34,7 +34,7 @@ def test_a_node_knows_its_address_its_gateway_and_its_datacentre(node: Node) -> 
 
 
 def test_a_host_name_is_off_in_words_not_a_boolean() -> None:
-    _, host_name = patch(two_datacentres(), "dc1-worker1")
+    _, host_name, _ = patch(two_datacentres(), "dc1-worker1")
     assert host_name["auto"] == "off"
 
 
@@ -69,5 +69,32 @@ def test_control_planes_take_work_where_there_are_no_workers(workers: int, allow
 
 
 def test_the_kubelet_takes_the_lans_address() -> None:
-    proper, _ = patch(two_datacentres(), "dc2-worker1")
+    proper, _, _ = patch(two_datacentres(), "dc2-worker1")
     assert proper["machine"]["kubelet"]["nodeIP"]["validSubnets"] == ["10.1.2.0/24"]
+
+
+def test_bgp_comes_in_from_the_routers_of_the_lan_alone() -> None:
+    pair = [{"routers": 2}, {}]
+    plan = planned({"datacentres": pair, "families": ["ipv4", "ipv6"]})
+    assert patch(plan, "dc1-worker1")[2] == {
+        "apiVersion": "v1alpha1",
+        "kind": "NetworkRuleConfig",
+        "name": "bgp-of-routers",
+        "portSelector": {"ports": [1179], "protocol": "tcp"},
+        "ingress": [
+            {"subnet": "10.1.1.2/32"},
+            {"subnet": "fd75:6e64:6572:101::2/128"},
+            {"subnet": "10.1.1.3/32"},
+            {"subnet": "fd75:6e64:6572:101::3/128"},
+        ],
+    }
+
+
+def test_a_node_more_changes_no_other_nodes_patch() -> None:
+    before, after = (
+        planned({"datacentres": [{"nodes": nodes, "routers": 2}, {}]}) for nodes in (2, 3)
+    )
+    rendered = {name: node.machine_patch for name, node in render(after).nodes.items()}
+    grown = {name: rendered[name] for name in render(before).nodes}
+    assert grown == {name: node.machine_patch for name, node in render(before).nodes.items()}
+    assert rendered.keys() - grown.keys() == {"dc1-worker2"}

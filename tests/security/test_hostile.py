@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.families import Family
+from render.cilium import LISTEN_PORT
 from tests.render.secrets import password
 from tests.security.standing import Standing, eventually
 from tests.twin.ages import Ages, ages, went_on
@@ -161,16 +162,43 @@ def test_a_stranger_on_the_lan_gets_no_session(fabric: Standing) -> None:
     gobgpd.keep_running(place, is_new=True)
     with fabric.gobgp("stranger") as client:
         client.start(_speaker("10.1.1.66", None))
-        eventually("it is refused", lambda: strangers.notes(fabric.stack, fabric.plan))
+        eventually("it is refused", lambda: _notes_about(fabric, ROUTER))
         assert client.sessions()[IPv4Address("10.1.1.2")] != "Established"
     place.release()
-    (note,) = strangers.notes(fabric.stack, fabric.plan)
+    (note,) = _notes_about(fabric, ROUTER)
     assert re.fullmatch(
         r"dc1-router1: \d+ attempts at BGP by the lan from addresses that are not in the plan "
         r"were refused since the firewall was loaded",
-        str(note),
+        note,
     )
     assert amiss(fabric) == []
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_a_stranger_on_the_lan_does_not_even_reach_a_nodes_bgp(fabric: Standing) -> None:
+    place = fabric.place("stranger")
+    lan = Nic(fabric.place("dc1-lan").namespace, "02:66:00:00:00:01", {})
+    Host(place, (lan,), (IPv4Interface("10.1.1.66/24"),)).build("test")
+    with namespaces.inside(place.namespace):
+        dialler = socket.socket()
+    with dialler:
+        dialler.setblocking(False)
+        dialler.connect_ex(("10.1.1.21", LISTEN_PORT))
+        notes = eventually("it is dropped", lambda: _notes_about(fabric, HOSTILE))
+        with pytest.raises(OSError, match="not connected"):
+            dialler.getpeername()
+    place.release()
+    assert re.fullmatch(
+        r"dc1-worker1: \d+ packets of BGP from addresses that are not in the plan were dropped "
+        r"since the firewall was loaded",
+        notes[0],
+    )
+    assert amiss(fabric) == []
+
+
+def _notes_about(fabric: Standing, machine: str) -> list[str]:
+    notes = map(str, strangers.notes(fabric.stack, fabric.plan))
+    return [note for note in notes if note.startswith(f"{machine}: ")]
 
 
 @pytest.mark.usefixtures("undisturbed")

@@ -13,7 +13,7 @@ from config.load import load
 from config.plan import Plan, make_plan
 from render.artifacts import render
 from render.yaml_text import yaml_text
-from twin import daemons, gobgp, iproute, manifest, masquerade, namespaces
+from twin import daemons, gobgp, ingress, iproute, manifest, masquerade, namespaces
 from twin.machine import Nic, run_nft
 from twin.manifest import TranslationError
 from twin.network import Address, Neighbor, Route, observe
@@ -206,6 +206,10 @@ def _stop_forwarding(node: Node) -> None:
         namespaces.write_sysctl("net.ipv4.ip_forward", "0")
 
 
+def _open_the_firewall(node: Node) -> None:
+    run_nft(node.place, ["flush", "table", *ingress.TABLE.split()])
+
+
 BY_HAND: list[tuple[Callable[[Node], None], str]] = [
     (by_ip("link del eth0"), "eth0 unplugged"),
     (by_ip("link del lxc1"), "needs: link set lxc1 up"),
@@ -218,6 +222,7 @@ BY_HAND: list[tuple[Callable[[Node], None], str]] = [
     (_silence_gobgp, "GoBGP's configuration changed"),
     (_lose_the_pod, "dc1-worker1-pod1 is gone"),
     (_stop_forwarding, "sysctl net.ipv4.ip_forward"),
+    (_open_the_firewall, "Talos' firewall changed"),
 ]
 
 

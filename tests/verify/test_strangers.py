@@ -2,7 +2,7 @@
 
 import json
 
-from verify.strangers import attempts_by_zone
+from verify.strangers import attempts_by_zone, dropped
 
 
 def listed(*rules: tuple[str, int]) -> str:
@@ -24,3 +24,8 @@ def test_refused_attempts_are_counted_by_the_zone_they_came_from() -> None:
 
 def test_a_machine_without_a_firewall_has_counted_nothing() -> None:
     assert attempts_by_zone("{}") == {}
+    assert dropped("{}") == 0
+
+
+def test_what_a_node_dropped_is_counted_over_both_families() -> None:
+    assert dropped(listed(("", 3), ("", 4))) == 7
