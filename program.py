@@ -87,6 +87,11 @@ def of_family(plan: Plan, family: Family) -> dict[str, dict[str, str]]:
         "node_ips": {node.name: str(node.lan.ip(family)) for node in plan.nodes},
         "router_ips": {router.name: str(router.lan.ip(family)) for router in plan.routers},
         "pod_cidrs": {node.name: str(of(family, node.pod_cidrs)) for node in plan.nodes},
+        "egress_addresses": {
+            gateway.datacentre: str(address)
+            for gateway in (plan.egress_gateway.gateways if plan.egress_gateway else ())
+            if (address := gateway.address(family))
+        },
     }
 
 
@@ -100,8 +105,6 @@ def export(settings: Settings, plan: Plan, outputs: Mapping[str, object]) -> Non
     services = plan.load_balancing.demo
     pulumi.export("vips", {service.name: str(service.vip) for service in services})
     pulumi.export("scrape", scrape.targets(plan, agents="kubeconfig" in outputs))
-    gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
-    pulumi.export("egress_addresses", {item.datacentre: str(item.address) for item in gateways})
     pulumi.export("fabric", settings.fabric.model_dump(mode="json", exclude_defaults=True))
     for name, output in outputs.items():
         pulumi.export(name, output)

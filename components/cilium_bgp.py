@@ -227,10 +227,9 @@ class CiliumBgp(pulumi.ComponentResource):
                 f"{self._name}-instance-{site.name}", site.cluster_config, [after, *made]
             )
         )
-        if site.egress_policy is not None:
-            made.append(
-                self._resource(f"{self._name}-egress-{site.name}", site.egress_policy, [after])
-            )
+        for policy in site.egress_policies:
+            name = f"{self._name}-egress-{_metadata(policy)['name']}"
+            made.append(self._resource(name, policy, [after]))
         return made
 
     def _secret(self, site: str, sealed: Sealed[Document], after: pulumi.Resource) -> core.Secret:

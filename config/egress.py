@@ -5,17 +5,18 @@ Follows `CiliumEgressGatewayPolicy` (docs.cilium.io, "Egress Gateway").
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from config.families import EVERYWHERE, Family, Network
+from config.families import Address as AnyAddress
 from config.labels import Labels
-from config.scalars import Address, Prefix, refusal
+from config.scalars import Address, Address6, AnyPrefix, refusal
 from config.strict import Strict
 
-#: All that is not the fabric's own.
-_EVERYWHERE = IPv4Network("0.0.0.0/0")
+#: The field with a gateway's address of a family.
+OWN_ADDRESS = {Family.IPV4: "address", Family.IPV6: "ipv6_address"}
 
 
 class Gateway(Strict):
@@ -23,6 +24,11 @@ class Gateway(Strict):
 
     node: str | None = None
     address: Address | None = None
+    ipv6_address: Address6 | None = None
+
+    def own_address(self, family: Family) -> AnyAddress | None:
+        """The address that it names in this family, if it does."""
+        return self.address if family is Family.IPV4 else self.ipv6_address
 
 
 def _with_labels(selector: dict[str, str]) -> dict[str, str]:
@@ -33,20 +39,20 @@ def _with_labels(selector: dict[str, str]) -> dict[str, str]:
 
 def _destination(value: object) -> object:
     """A prefix, or everywhere, which is no prefix that machines could have."""
-    return _EVERYWHERE if value in ("0.0.0.0/0", _EVERYWHERE) else value
+    return next((all_ for all_ in EVERYWHERE.values() if value in (all_, str(all_))), value)
 
 
-Destination = Annotated[Prefix, BeforeValidator(_destination)]
+Destination = Annotated[AnyPrefix, BeforeValidator(_destination)]
 
 
-def _some(destinations: tuple[IPv4Network, ...]) -> tuple[IPv4Network, ...]:
-    if not destinations:
+def _some(destinations: tuple[Network, ...] | None) -> tuple[Network, ...] | None:
+    if destinations == ():
         raise refusal("is empty", "write [0.0.0.0/0], or leave it out")
     return destinations
 
 
 class EgressGateway(Strict):
-    """Which pods leave by a gateway, and where to.
+    """Which pods leave by a gateway, and where to: everywhere, unless `destinations` are given.
 
     `gateways` are by the datacentre's name, for those that are to differ from the plan's choice.
     """
@@ -54,5 +60,5 @@ class EgressGateway(Strict):
     selector: Annotated[Labels, AfterValidator(_with_labels)] = Field(
         default_factory=lambda: {"underlay.io/egress": "gateway"}
     )
-    destinations: Annotated[tuple[Destination, ...], AfterValidator(_some)] = (_EVERYWHERE,)
+    destinations: Annotated[tuple[Destination, ...] | None, AfterValidator(_some)] = None
     gateways: dict[str, Gateway] = Field(default_factory=dict)

@@ -1,16 +1,16 @@
-"""The egress gateways of a fabric: which node of a datacentre, by which address, for whom."""
+"""The egress gateways of a fabric: which node of a datacentre, by which addresses, for whom."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
 
 from config.addressing import Addressing
 from config.egress import Gateway as Settings
 from config.errors import ConfigurationError, Problem
-from config.families import Network
+from config.families import EVERYWHERE, Address, Family, Network, family_of, is_within, single
 from config.machines import Role, Site, node_name
+from config.ranges import Ranges
 from config.schema import Datacentre, Fabric
 
 FIELD = "fabric.egress_gateway"
@@ -18,16 +18,28 @@ FIELD = "fabric.egress_gateway"
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A node of a datacentre, and the address by which the datacentre's selected pods leave."""
+    """A node of a datacentre, and the addresses by which the datacentre's selected pods leave.
+
+    There is one in each family of the destinations.
+    """
 
     datacentre: str
     node: str
-    address: IPv4Address
+    addresses: tuple[Address, ...]
 
     @property
-    def route(self) -> IPv4Network:
+    def routes(self) -> tuple[Network, ...]:
         """What the node announces."""
-        return IPv4Network(self.address)
+        return tuple(single(address) for address in self.addresses)
+
+    def address(self, family: Family) -> Address | None:
+        """The address in this family; None: pods leave in it as all others do."""
+        return next((ip for ip in self.addresses if family_of(ip) is family), None)
+
+    def route(self, family: Family) -> Network | None:
+        """What the node announces in this family."""
+        address = self.address(family)
+        return None if address is None else single(address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +47,12 @@ class Egress:
     """What is decided of egress gateways. `gateways` are of the datacentres that have nodes.
 
     Pods with the labels of `selector` leave to `destinations` by a gateway, but for those in
-    `excluded`, which are the fabric's own.
+    `excluded`, which are the fabric's own. `families` are those of the destinations.
     """
 
     selector: Mapping[str, str]
-    destinations: tuple[IPv4Network, ...]
+    families: tuple[Family, ...]
+    destinations: tuple[Network, ...]
     excluded: tuple[Network, ...]
     gateways: tuple[Gateway, ...]
 
@@ -58,10 +71,13 @@ def make_egress(
     settings = fabric.egress_gateway
     if settings is None:
         return None
+    families = egress_families(fabric)
+    own = (network for ranges in fabric.ranges for network in own_ranges(fabric, ranges))
     return Egress(
         selector=settings.selector,
-        destinations=settings.destinations,
-        excluded=tuple(dict.fromkeys((*own_ranges(fabric), *announced))),
+        families=families,
+        destinations=destinations(fabric),
+        excluded=tuple(dict.fromkeys(n for n in (*own, *announced) if family_of(n) in families)),
         gateways=tuple(
             gateway(fabric, datacentre)
             for site in sites
@@ -71,23 +87,38 @@ def make_egress(
     )
 
 
-def own_ranges(fabric: Fabric) -> Iterator[IPv4Network]:
+def destinations(fabric: Fabric) -> tuple[Network, ...]:
+    """Where selected pods leave to by gateways: what is given, or everywhere in each family."""
+    given = fabric.egress_gateway.destinations if fabric.egress_gateway else None
+    return tuple(EVERYWHERE[family] for family in fabric.families) if given is None else given
+
+
+def egress_families(fabric: Fabric) -> tuple[Family, ...]:
+    """The families of the destinations, in the fabric's order."""
+    found = {family_of(destination) for destination in destinations(fabric)}
+    return tuple(family for family in fabric.families if family in found)
+
+
+def own_ranges(fabric: Fabric, ranges: Ranges) -> Iterator[Network]:
     """Where every pod goes as itself: all of the fabric but the WAN, which is the way out."""
-    yield from (fabric.lans, fabric.pods, fabric.services)
-    yield from (fabric.vips, fabric.egress, fabric.peering)
-    if fabric.redundancy.second_peering is not None:
-        yield fabric.redundancy.second_peering
+    yield from (ranges.lans, ranges.pods, ranges.services)
+    yield from (ranges.vips, ranges.egress, ranges.peering)
+    if second := fabric.redundancy.second_peering_of(ranges.family):
+        yield second
     for datacentre in fabric.datacentres:
-        if datacentre.lan is not None and not datacentre.lan.subnet_of(fabric.lans):
-            yield datacentre.lan
+        lan = datacentre.own_lan(ranges.family)
+        if lan is not None and not is_within(lan, ranges.lans):
+            yield lan
 
 
 def gateway(fabric: Fabric, datacentre: Datacentre) -> Gateway:
     """The gateway of a datacentre that has nodes. Raises `ConfigurationError`."""
     settings = _settings(fabric, datacentre)
-    drawn = Addressing(fabric).egress(datacentre)
-    address = settings.address or IPv4Address(drawn)
-    return Gateway(datacentre.name, _node(datacentre, settings), address)
+    addresses = (
+        settings.own_address(family) or Addressing(fabric, family).egress(datacentre)
+        for family in egress_families(fabric)
+    )
+    return Gateway(datacentre.name, _node(datacentre, settings), tuple(addresses))
 
 
 def node_names(datacentre: Datacentre) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from config.addressing import OWN_LAN, positions, second_peering_field
+from config.egress import OWN_ADDRESS
+from config.egress_gateways import FIELD as EGRESS_GATEWAY
 from config.errors import Problem
-from config.families import Family, family_of
+from config.families import Family, Network, family_of
 from config.load_balancing import LoadBalancing
 from config.ranges import LENGTHS, RANGES
 from config.redundancy import SECOND_PEERING, SECOND_PEERING_EXAMPLE
@@ -27,9 +29,10 @@ def problems(settings: Settings) -> Iterator[Problem]:
     """Every such rule that the settings break."""
     fabric = settings.fabric
     yield from _of_absent_families(fabric)
-    yield from _who_may_come_in(fabric)
+    yield from _prefixes_of_either(fabric)
     yield from _second_peering(fabric)
     yield from _services(fabric)
+    yield from _egress_gateways(fabric)
     yield from _limits_of_kubernetes(fabric)
     yield from _libvirt(settings)
 
@@ -48,12 +51,19 @@ def _of_absent_families(fabric: Fabric) -> Iterator[Problem]:
         for field, datacentre in positions(fabric):
             if lan := datacentre.own_lan(family):
                 yield _absent(fabric, f"{field}.{OWN_LAN[family]}", lan, family)
+        gateways = fabric.egress_gateway.gateways if fabric.egress_gateway else {}
+        for name, gateway in gateways.items():
+            if address := gateway.own_address(family):
+                field = f"{EGRESS_GATEWAY}.gateways.{name}.{OWN_ADDRESS[family]}"
+                yield _absent(fabric, field, address, family)
 
 
-def _who_may_come_in(fabric: Fabric) -> Iterator[Problem]:
-    named = {
+def _prefixes_of_either(fabric: Fabric) -> Iterator[Problem]:
+    egress = fabric.egress_gateway
+    named: dict[str, Sequence[Network]] = {
         "fabric.management": fabric.management or (),
         "fabric.observability.readers": fabric.observability.readers,
+        f"{EGRESS_GATEWAY}.destinations": (egress.destinations if egress else None) or (),
     }
     for field, prefixes in named.items():
         for position, prefix in enumerate(prefixes):
@@ -79,21 +89,29 @@ def _second_peering(fabric: Fabric) -> Iterator[Problem]:
 
 
 def _services(fabric: Fabric) -> Iterator[Problem]:
-    """Pools, services of the demo and egress gateways have no addresses of IPv6 yet."""
-    if Family.IPV4 in fabric.families:
-        return
-    given = {
-        "fabric.load_balancing": fabric.load_balancing != LoadBalancing(),
-        "fabric.egress_gateway": fabric.egress_gateway is not None,
-    }
-    for field, is_given in given.items():
-        if is_given:
-            yield Problem(
-                field,
-                None,
-                "is of IPv4 alone, which the fabric has not",
-                "leave it out, or write families: [ipv6, ipv4]",
-            )
+    """Pools and services of the demo have no addresses of IPv6 yet."""
+    if Family.IPV4 not in fabric.families and fabric.load_balancing != LoadBalancing():
+        yield Problem(
+            "fabric.load_balancing",
+            None,
+            "is of IPv4 alone, which the fabric has not",
+            "leave it out, or write families: [ipv6, ipv4]",
+        )
+
+
+def _egress_gateways(fabric: Fabric) -> Iterator[Problem]:
+    """Cilium's tunnel to gateways is of IPv4, whatever is in it, and its agent refuses to start.
+
+    It wants `enable-ipv4-masquerade`, which counts only with IPv4, and an underlay of IPv4 (Cilium
+    1.20, pkg/egressgateway/manager.go and pkg/option/config.go).
+    """
+    if Family.IPV4 not in fabric.families and fabric.egress_gateway is not None:
+        yield Problem(
+            EGRESS_GATEWAY,
+            None,
+            "needs IPv4, by which Cilium carries packets of either family to a gateway",
+            "leave it out, or write families: [ipv6, ipv4]",
+        )
 
 
 def _absent(fabric: Fabric, field: str, value: object, family: Family) -> Problem:

@@ -40,6 +40,6 @@ def shared(plan: Plan) -> dict[Network, frozenset[str]]:
     """Which nodes announce which of services' and egress addresses, as long as all is well."""
     gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
     of_gateways: dict[Network, frozenset[str]] = {
-        gateway.route: frozenset({gateway.node}) for gateway in gateways
+        route: frozenset({gateway.node}) for gateway in gateways for route in gateway.routes
     }
     return {**announcements(plan.load_balancing, plan.sites), **of_gateways}

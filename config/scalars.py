@@ -7,6 +7,7 @@ from ipaddress import (
     AddressValueError,
     IPv4Address,
     IPv4Network,
+    IPv6Address,
     IPv6Network,
     NetmaskValueError,
     ip_address,
@@ -95,6 +96,15 @@ def _ipv4_address(value: object) -> IPv4Address:
         raise refusal("is not an address", "write an IPv4 address such as 10.112.0.10") from None
 
 
+def _ipv6_address(value: object) -> IPv6Address:
+    if isinstance(value, IPv6Address):
+        return value
+    try:
+        return IPv6Address(value if isinstance(value, str) else "")
+    except AddressValueError:
+        raise refusal("is not an address", "write an IPv6 address such as fd00:1::a") from None
+
+
 def _ipv6_network(value: object) -> IPv6Network:
     if isinstance(value, IPv6Network):
         return value
@@ -164,6 +174,7 @@ DnsLabel = Annotated[str, AfterValidator(_dns_label)]
 Asn = Annotated[Whole, AfterValidator(_usable_asn)]
 Prefix = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
 Address = Annotated[IPv4Address, BeforeValidator(_ipv4_address)]
+Address6 = Annotated[IPv6Address, BeforeValidator(_ipv6_address)]
 Prefix6 = Annotated[IPv6Network, BeforeValidator(_ipv6_network)]
 AnyPrefix = Annotated[IPv4Network | IPv6Network, BeforeValidator(_any_network)]
 Password = Annotated[SecretStr, AfterValidator(_password)]

@@ -45,14 +45,14 @@ class NodeArtifacts:
 class SiteArtifacts:
     """What the cluster is told about one datacentre: its BGP, and the way out for some of its pods.
 
-    There is a peer config in each family. `egress_pods` are the twin's, which has no API server
-    that would know them.
+    There is a peer config in each family, and a policy in each that gateways are for.
+    `egress_pods` are the twin's, which has no API server that would know them.
     """
 
     name: str
     cluster_config: Document
     peer_configs: tuple[Document, ...]
-    egress_policy: Document | None
+    egress_policies: tuple[Document, ...]
     egress_pods: tuple[Document, ...]
     secret: Sealed[Document] | None
 
@@ -121,7 +121,7 @@ def _site(plan: Plan, site: Site) -> SiteArtifacts:
         name=site.name,
         cluster_config=cilium.bgp_cluster_config(plan, site),
         peer_configs=tuple(cilium.bgp_peer_config(plan, site, family) for family in plan.families),
-        egress_policy=egress.policy(plan, site),
+        egress_policies=egress.policies(plan, site),
         egress_pods=egress.pods(plan, site),
         secret=cilium.bgp_secret(plan, site),
     )

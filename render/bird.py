@@ -167,11 +167,11 @@ def own_patterns(plan: Plan, site: Site, origin: Site, ranges: Ranges) -> tuple[
         PodRoutes.NONE: (),
     }
     gateway = plan.egress_gateway.of(origin.name) if plan.egress_gateway else None
-    routes = [gateway.route] if gateway else []
+    route = gateway.route(ranges.family) if gateway else None
     return (
         str(of(ranges.family, origin.lans)),
         *pods[PodRoutes.EACH if origin is site else plan.pod_routes],
-        *(str(route) for route in routes if family_of(route) is ranges.family),
+        *([str(route)] if route else []),
     )
 
 
@@ -231,15 +231,15 @@ def _announced(plan: Plan, ranges: Ranges) -> Iterator[tuple[Network, int]]:
 def _egress(plan: Plan, ranges: Ranges) -> Iterator[str]:
     """The pattern of what routers tell each other of egress gateways, where there are any."""
     gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
-    if any(family_of(gateway.address) is ranges.family for gateway in gateways):
+    if any(gateway.address(ranges.family) for gateway in gateways):
         yield _every(ranges.egress, ranges.egress.max_prefixlen)
 
 
 def _own(plan: Plan, node: Node, family: Family) -> tuple[Network, ...]:
     """What this node alone may announce: its pods, and where it is the gateway its address."""
     gateways = plan.egress_gateway.gateways if plan.egress_gateway else ()
-    held = [gateway.route for gateway in gateways if gateway.node == node.name]
-    return of(family, node.pod_cidrs), *(route for route in held if family_of(route) is family)
+    held = (gateway.route(family) for gateway in gateways if gateway.node == node.name)
+    return of(family, node.pod_cidrs), *(route for route in held if route)
 
 
 def _every(network: Network, length: int) -> str:

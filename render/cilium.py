@@ -13,7 +13,7 @@ from config.machines import Node, Site
 from config.plan import Plan
 from render import cilium_metrics, egress, services
 from render.documents import Document
-from render.kubernetes import ZONE_LABEL
+from render.kubernetes import ZONE_LABEL, of_family
 from render.sealed import Sealed
 
 #: Where the agents listen for BGP, so that BIRD may dial. Not 179: that would take the capability
@@ -92,7 +92,8 @@ def _families(plan: Plan) -> Document:
     if Family.IPV4 not in plan.families:
         values["ipv4"] = {"enabled": False}
     if Family.IPV6 in plan.families:
-        values |= {"ipv6": {"enabled": True}, "enableIPv6Masquerade": False}
+        masquerades = egress.masquerades(plan, Family.IPV6)
+        values |= {"ipv6": {"enabled": True}, "enableIPv6Masquerade": masquerades}
     return values
 
 
@@ -115,10 +116,10 @@ def bgp_cluster_config(plan: Plan, site: Site) -> Document:
                     "localPort": LISTEN_PORT,
                     "peers": [
                         {
-                            "name": _of_family(peer.neighbor_name, peer.family),
+                            "name": of_family(peer.neighbor_name, peer.family),
                             "peerAddress": str(peer.neighbor),
                             "peerASN": peer.neighbor_asn,
-                            "peerConfigRef": {"name": _of_family(site.name, peer.family)},
+                            "peerConfigRef": {"name": of_family(site.name, peer.family)},
                         }
                         for peer in peers
                     ],
@@ -138,7 +139,7 @@ def bgp_peer_config(plan: Plan, site: Site, family: Family) -> Document:
     return {
         "apiVersion": _API_VERSION,
         "kind": "CiliumBGPPeerConfig",
-        "metadata": {"name": _of_family(site.name, family)},
+        "metadata": {"name": of_family(site.name, family)},
         "spec": {
             **secret,
             "timers": {
@@ -212,11 +213,6 @@ def _secret(site: str, passwords: Mapping[str, str]) -> Document:
         "type": "Opaque",
         "stringData": {"password": passwords[site]},
     }
-
-
-def _of_family(name: str, family: Family) -> str:
-    """The name of what there is once in each family. IPv4's is the plain one."""
-    return name if family is Family.IPV4 else f"{name}-{family}"
 
 
 def secret_name(site: str) -> str:

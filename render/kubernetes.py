@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.families import Family
 from config.machines import Node
 from render.documents import Document
 
@@ -10,6 +11,11 @@ ZONE_LABEL = "topology.kubernetes.io/zone"
 
 #: The label by which the kubelet names its node (Kubernetes, Well-Known Labels).
 HOSTNAME_LABEL = "kubernetes.io/hostname"
+
+
+def of_family(name: str, family: Family) -> str:
+    """The name of what there is once in each family. IPv4's is the plain one."""
+    return name if family is Family.IPV4 else f"{name}-{family}"
 
 
 def node_object(node: Node) -> Document:

@@ -75,7 +75,11 @@ def firewall(plan: Plan, site: Site, router: Router) -> str:
         of_strangers=BGP_OF_STRANGERS,
         ipv4=Family.IPV4 in plan.families,
         ipv6=Family.IPV6 in plan.families,
-        egress=[r.egress for r in plan.ranges if plan.egress_gateway and r.family is Family.IPV4],
+        egress=[
+            ranges.egress
+            for ranges in plan.ranges
+            if plan.egress_gateway and ranges.family in plan.egress_gateway.families
+        ],
     )
 
 

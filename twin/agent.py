@@ -83,15 +83,22 @@ class Agent:
             ),
         )
 
-    def steering(self, lans: Sequence[Network], others: Sequence[Manifest]) -> Steering:
+    def steering(
+        self, lans: Sequence[Network], others: Sequence[Manifest]
+    ) -> Mapping[Family, Steering]:
         """What it makes of egress policies on its LAN; `others` are the Node objects of others."""
-        return Steering(
-            name=self.name,
-            addresses=frozenset(manifest.internal_addresses(self._object)),
-            held=frozenset(ip_address(a) for held in self.interfaces.values() for a in held),
-            lans=tuple(lans),
-            entries=egress.entries(self.values, self._manifests, [self._object, *others]),
-        )
+        entries = egress.entries(self.values, self._manifests, [self._object, *others])
+        return {
+            family: Steering(
+                family=family,
+                name=self.name,
+                addresses=frozenset(manifest.internal_addresses(self._object)),
+                held=frozenset(ip_address(a) for held in self.interfaces.values() for a in held),
+                lans=tuple(lans),
+                entries=tuple(entry for entry in entries if family_of(entry.source) is family),
+            )
+            for family in Family
+        }
 
     def rules(self, ready: AbstractSet[str]) -> str:
         """Its load balancing as an nftables script."""

@@ -13,11 +13,11 @@ _REQUEST = 1  # NLM_F_REQUEST
 
 
 def forget(namespace: str) -> None:
-    """Drop all connections of a namespace: each is judged anew by the rules as they are.
+    """Drop all connections of a namespace, of either family: each is judged anew by the rules.
 
     Without the kernel's module for this, nothing is dropped.
     """
-    body = struct.pack("=BBH", socket.AF_INET, 0, 0)  # nfgenmsg; no attributes: all of them
+    body = struct.pack("=BBH", socket.AF_UNSPEC, 0, 0)  # nfgenmsg; no attributes: all of them
     header = struct.pack("=IHHII", 16 + len(body), _DELETE, _REQUEST, 0, 0)
     with (
         namespaces.inside(namespace),

@@ -10,6 +10,7 @@ import json
 import subprocess
 from collections.abc import Iterable, Sequence
 
+from config.families import Family
 from twin import namespaces
 
 #: How long one batch may take. Thousands of commands take less than a second.
@@ -20,15 +21,20 @@ class IpError(RuntimeError):
     """`ip` refused a command of a batch."""
 
 
-def batch(namespace: str, commands: Sequence[str]) -> None:
-    """Run the commands in the namespace, in order, up to the first that fails."""
+def batch(namespace: str, commands: Sequence[str], family: Family | None = None) -> None:
+    """Run the commands in the namespace, in order, up to the first that fails.
+
+    `family` is that of commands whose words do not tell.
+    """
     if commands:
-        _run(namespace, ["ip", "-batch", "-"], commands)
+        _run(namespace, ["ip", *_options(family), "-batch", "-"], commands)
 
 
-def query(namespace: str, queries: Sequence[str]) -> list[list[dict[str, object]]]:
-    """The answer to each query, as `ip -json` gives it."""
-    text = _run(namespace, ["ip", "-json", "-batch", "-"], queries)
+def query(
+    namespace: str, queries: Sequence[str], family: Family | None = None
+) -> list[list[dict[str, object]]]:
+    """The answer to each query, as `ip -json` gives it: of one family, or as `ip` itself does."""
+    text = _run(namespace, ["ip", *_options(family), "-json", "-batch", "-"], queries)
     answers: list[list[dict[str, object]]] = []
     decoder = json.JSONDecoder()
     position = 0
@@ -37,6 +43,10 @@ def query(namespace: str, queries: Sequence[str]) -> list[list[dict[str, object]
         answers.append([item for item in answer if item])
         position = end + len(text[end:]) - len(text[end:].lstrip())
     return answers
+
+
+def _options(family: Family | None) -> list[str]:
+    return [] if family is None else [f"-{family.version}"]
 
 
 def _run(namespace: str, command: Sequence[str], lines: Iterable[str]) -> str:

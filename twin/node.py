@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_interface
@@ -94,12 +94,9 @@ class Node:
         apply_sysctls(self.place, self.sysctls())
         ingress.apply(self.place, self._machine.ingress, is_new=is_new)
         masquerade.apply(self.place, self._values, self.pod_cidrs, is_new=is_new)
-        steering.apply(
-            self.place,
-            self._steering,
-            previous._steering if previous else None,
-            is_new=is_new,
-        )
+        for family, part in self._steering.items():
+            before = previous._steering[family] if previous else None
+            steering.apply(self.place, part, before, is_new=is_new)
         backends.keep_running(self.place.stack, self.agent.own_endpoints)
         ready = self.agent.ready()
         # Rules come before routes: what the routes draw would be lost.
@@ -121,7 +118,8 @@ class Node:
             found += [f"{pod.place.machine}: {deviation}" for deviation in in_pod]
         found += [f"sysctl {name}" for name in differing_sysctls(self.place, self.sysctls())]
         found += ingress.drift(self.place, self._machine.ingress)
-        found += steering.drift(self.place, self._steering)
+        for part in self._steering.values():
+            found += steering.drift(self.place, part)
         found += agentd.drift(self.agent)
         speaker = self.agent.speaker(self.agent.ready())
         if speaker is None:
@@ -234,7 +232,7 @@ class Node:
         ]
 
     @cached_property
-    def _steering(self) -> Steering:
+    def _steering(self) -> Mapping[Family, Steering]:
         return self.agent.steering(
             [address.network for address in self._machine.addresses], self._others
         )

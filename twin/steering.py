@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
-from config.families import Address, Network
+from config.families import Address, Family, Network
 from twin import conntrack, iproute
 from twin.egress import Entry
 from twin.machine import run_nft
 from twin.manifest import TranslationError
 from twin.place import Place
 
-TABLE = "ip egress"
-_NONE = f"table {TABLE}\ndelete table {TABLE}\n"
+#: nftables' word for a family's tables and addresses.
+_WORDS = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 #: The first mark, which is also the number of the routing table that it leads to.
 _FIRST_MARK = 100
@@ -26,10 +25,11 @@ _LAST_MARK = 199
 class Steering:
     """A node's part: its own pods' packets to gateways, and as a gateway everybody's to the world.
 
-    `name` and `addresses` are the node's, `lans` the networks that it is on; `held` are all the
-    addresses that its interfaces have.
+    It is of one family, as the `entries` are. `name` and `addresses` are the node's, `lans` the
+    networks that it is on; `held` are all the addresses that its interfaces have.
     """
 
+    family: Family
     name: str
     addresses: AbstractSet[Address]
     held: AbstractSet[Address]
@@ -37,24 +37,34 @@ class Steering:
     entries: tuple[Entry, ...]
 
     @property
-    def gateways(self) -> tuple[IPv4Address, ...]:
+    def table(self) -> str:
+        """The table of nftables that its rules are in."""
+        return f"{_WORDS[self.family]} egress"
+
+    @property
+    def no_rules(self) -> str:
+        """The nftables script that leaves no rules, whether there were any or not."""
+        return f"table {self.table}\ndelete table {self.table}\n"
+
+    @property
+    def gateways(self) -> tuple[Address, ...]:
         """The other nodes that its pods leave by. Raises `TranslationError` for one elsewhere."""
         found = {e.gateway for e in self._of_own_pods() if not e.excluded and e.gateway}
-        for gateway in sorted(found):
+        for gateway in sorted(found, key=int):
             if not any(gateway in lan for lan in self.lans):
                 here = ", ".join(map(str, self.lans))
                 raise TranslationError(
                     f"the egress gateway {gateway} is not in {here}, and the twin has no tunnel"
                 )
-        return tuple(sorted(found - self.addresses))
+        return tuple(sorted(found - self.addresses, key=int))
 
     def rules(self) -> str:
         """The nftables script; without entries that concern the node, no rules."""
         marks, sources = list(self._marks()), list(self._sources())
         if not marks:
-            return _NONE
+            return self.no_rules
         lines = [
-            f"table {TABLE} {{",
+            f"table {self.table} {{",
             "chain steer {",
             "type filter hook prerouting priority mangle",
             # An answer to who asked from outside goes back as it came.
@@ -68,34 +78,37 @@ class Steering:
             "}",
             "}",
         ]
-        return _NONE + "\n".join(lines) + "\n"
+        return self.no_rules + "\n".join(lines) + "\n"
 
     def takes_back(self, previous: Steering) -> bool:
         """Whether a packet may now go another way than with the previous rules."""
         return bool({*previous._marks(), *previous._sources()} - {*self._marks(), *self._sources()})
 
     def _of_own_pods(self) -> Iterator[Entry]:
-        return (entry for entry in self.entries if entry.pod.node == self.name)
+        return (entry for entry in self.entries if entry.node == self.name)
+
+    def _match(self, entry: Entry) -> str:
+        word = _WORDS[self.family]
+        return f"{word} saddr {entry.source} {word} daddr {entry.destination}"
 
     def _marks(self) -> Iterator[str]:
         mark = {gateway: number for number, gateway in _numbered(self.gateways)}
         for entry in self.entries:
-            match = f"ip saddr {entry.pod.address} ip daddr {entry.destination}"
             if entry.excluded or (entry.gateway in self.addresses and entry.address in self.held):
                 verdict = "accept"
-            elif entry.gateway in mark and entry.pod.node == self.name:
+            elif entry.gateway in mark and entry.node == self.name:
                 verdict = f"meta mark set {mark[entry.gateway]} accept"
             else:
                 # Nobody is the gateway, or it lacks the address: nothing leaves by another way.
                 verdict = "drop"
-            if entry.pod.node == self.name or entry.gateway in self.addresses:
-                yield f"{match} {verdict}"
+            if entry.node == self.name or entry.gateway in self.addresses:
+                yield f"{self._match(entry)} {verdict}"
 
     def _sources(self) -> Iterator[str]:
         for entry in self.entries:
             if entry.gateway in self.addresses:
-                match = f"ip saddr {entry.pod.address} ip daddr {entry.destination}"
-                yield f"{match} {'accept' if entry.excluded else f'snat to {entry.address}'}"
+                verdict = "accept" if entry.excluded else f"snat to {entry.address}"
+                yield f"{self._match(entry)} {verdict}"
 
 
 def apply(node: Place, steering: Steering, previous: Steering | None, *, is_new: bool) -> None:
@@ -108,7 +121,7 @@ def apply(node: Place, steering: Steering, previous: Steering | None, *, is_new:
     if is_bare and not steering.entries:
         return
     run_nft(node, ["-f", "-"], steering.rules())
-    iproute.batch(node.namespace, _commands(node, steering))
+    iproute.batch(node.namespace, _commands(node, steering), steering.family)
     if previous is not None and steering.takes_back(previous):
         conntrack.forget(node.namespace)
 
@@ -118,9 +131,9 @@ def drift(node: Place, steering: Steering) -> list[str]:
     if not steering.entries:
         return []
     found = [f"needs: {command}" for command in _commands(node, steering)]
-    has_rules = TABLE in run_nft(node, ["list", "tables"])
-    if has_rules != (steering.rules() != _NONE):
-        found.append("the rules of egress gateways changed")
+    has_rules = f"table {steering.table}" in run_nft(node, ["list", "tables"]).splitlines()
+    if has_rules != (steering.rules() != steering.no_rules):
+        found.append(f"the rules of egress gateways in {steering.family.label} changed")
     return found
 
 
@@ -130,7 +143,8 @@ def _commands(node: Place, steering: Steering) -> list[str]:
     The route is not `proto static`, which is what a machine's own network is told by.
     """
     wanted = {number: str(gateway) for number, gateway in _numbered(steering.gateways)}
-    rules, routes = iproute.query(node.namespace, ["rule show", "route show table all"])
+    questions = ["rule show", "route show table all"]
+    rules, routes = iproute.query(node.namespace, questions, steering.family)
     ruled = {int(str(rule["table"])) for rule in rules if _is_ours(rule)}
     routed = {
         int(str(route["table"])): str(route.get("gateway")) for route in routes if _is_ours(route)
@@ -147,7 +161,7 @@ def _commands(node: Place, steering: Steering) -> list[str]:
     ]
 
 
-def _numbered(gateways: Sequence[IPv4Address]) -> Iterator[tuple[int, IPv4Address]]:
+def _numbered(gateways: Sequence[Address]) -> Iterator[tuple[int, Address]]:
     return enumerate(gateways, start=_FIRST_MARK)
 
 

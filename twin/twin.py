@@ -136,8 +136,9 @@ def wan_routes(plan: Plan) -> dict[Network, Address]:
     first = {router.datacentre: router for router in reversed(plan.routers)}
     egress = plan.egress_gateway.gateways if plan.egress_gateway else ()
     found: dict[Network, Address] = {
-        gateway.route: first[gateway.datacentre].wan.ip(family_of(gateway.route))
+        route: first[gateway.datacentre].wan.ip(family_of(route))
         for gateway in egress
+        for route in gateway.routes
     }
     for network, _ in plan.load_balancing.announced:
         own = of(family_of(network), plan.wan_gateways).ip
@@ -159,7 +160,7 @@ def documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
                 of_site.cluster_config,
                 *of_site.peer_configs,
                 *filter(None, (rendered.nodes[node.name].bgp_override for node in site.nodes)),
-                *filter(None, (of_site.egress_policy,)),
+                *of_site.egress_policies,
                 *of_site.egress_pods,
             )
             documents[site.name] = Documents(

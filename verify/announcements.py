@@ -156,7 +156,7 @@ def _owner(plan: Plan, prefix: Network) -> str:
         if prefix in node.pod_cidrs:
             return f"the pods of {node.name}"
     for gateway in plan.egress_gateway.gateways if plan.egress_gateway else ():
-        if prefix == gateway.route:
+        if prefix in gateway.routes:
             return f"the egress address of {gateway.node}"
     for site in plan.sites:
         if any(is_within(prefix, pods) for pods in site.pod_ranges):

@@ -80,8 +80,8 @@ def _pod(plan: Plan, site: Site, node: Node, number: int, address: Address) -> P
     way_out = "router"
     if plan.egress_gateway and number == plan.pods_per_node:
         gateway = plan.egress_gateway.of(site.name)
-        if gateway and family_of(gateway.address) is family:
-            seen, way_out = frozenset({str(gateway.address)}), "egress gateway"
+        if egress := gateway.address(family) if gateway else None:
+            seen, way_out = frozenset({str(egress)}), "egress gateway"
     name = pod_name(node, number)
     return Pod(name, node.name, site.name, family, str(address), seen, way_out)
 

@@ -230,6 +230,21 @@ def test_each_datacentre_has_its_egress_policy_and_its_gateway_the_address() -> 
     assert chart.inputs["values"]["egressGateway"] == {"enabled": True}
 
 
+def test_in_both_families_each_datacentre_has_a_policy_and_an_egress_address_of_each() -> None:
+    config = written("dev")
+    egress = {"gateways": {"dc1": {"node": "dc1-controlplane1"}}}
+    config["underlay:fabric"] |= {"families": ["ipv6", "ipv4"], "egress_gateway": egress}
+    config["underlay:libvirt"]["cilium"] = {"version": "1.20.0"}
+    monitor = run(program.main, as_config(config))
+    assert monitor.problems == []
+    names = {r.name for r in monitor.registered.values()}
+    assert {f"fabric-cilium-egress-dc1{of}" for of in ("", "-ipv6")} <= names
+    of_ipv6 = {"dc1": "fd75:6e64:6572:71::1", "dc2": "fd75:6e64:6572:71::2"}
+    assert monitor.outputs["egress_addresses"] == of_ipv6
+    of_ipv4 = {"dc1": "10.113.0.1", "dc2": "10.113.0.2"}
+    assert monitor.outputs["second_family"]["egress_addresses"] == of_ipv4
+
+
 @pytest.mark.parametrize("families", [["ipv4", "ipv6"], ["ipv6", "ipv4"]])
 def test_in_both_families_machines_are_configured_by_ipv4(families: list[str]) -> None:
     """A node's first address is a lease, and leases are of IPv4."""

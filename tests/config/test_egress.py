@@ -12,6 +12,7 @@ from config.errors import ConfigurationError
 from config.load import load
 from config.plan import Plan, make_plan
 from tests.config.refusals import refusals
+from tests.config.strategies import second_peering
 
 
 def planned(egress: dict[str, Any] | None = None, **fabric: object) -> Plan:
@@ -36,16 +37,16 @@ def test_there_is_no_gateway_and_no_pod_for_it_unless_asked_for() -> None:
 def test_each_datacentre_leaves_by_its_first_worker_and_the_address_of_its_index() -> None:
     datacentres = [{"name": "ams", "index": 7, "nodes": 3}, {"name": "fra", "index": 2}]
     assert decided(datacentres=datacentres).gateways == (
-        Gateway("fra", "fra-worker1", IPv4Address("10.113.0.2")),
-        Gateway("ams", "ams-worker1", IPv4Address("10.113.0.7")),
+        Gateway("fra", "fra-worker1", (IPv4Address("10.113.0.2"),)),
+        Gateway("ams", "ams-worker1", (IPv4Address("10.113.0.7"),)),
     )
 
 
 def test_the_node_and_the_address_can_be_named() -> None:
     named = {"dc1": {"node": "dc1-controlplane1"}, "dc2": {"address": "10.113.9.9"}}
     assert decided({"gateways": named}).gateways == (
-        Gateway("dc1", "dc1-controlplane1", IPv4Address("10.113.0.1")),
-        Gateway("dc2", "dc2-worker1", IPv4Address("10.113.9.9")),
+        Gateway("dc1", "dc1-controlplane1", (IPv4Address("10.113.0.1"),)),
+        Gateway("dc2", "dc2-worker1", (IPv4Address("10.113.9.9"),)),
     )
 
 
@@ -114,8 +115,8 @@ FIELD = "fabric.egress_gateway"
         ),
         pytest.param(
             {"destinations": ["2001:db8::/32"]},
-            f"{FIELD}.destinations[0] 2001:db8::/32 is IPv6, and this field takes IPv4: "
-            "write a prefix such as 10.1.0.0/16",
+            f"{FIELD}.destinations[0] 2001:db8::/32 is IPv6, which the fabric has not: "
+            "leave it out, or write families: [ipv4, ipv6]",
             id="a destination in IPv6",
         ),
         pytest.param(
@@ -123,6 +124,18 @@ FIELD = "fabric.egress_gateway"
             f"{FIELD}.gateways.dc1.address 2001:db8::1 is not an address: "
             "write an IPv4 address such as 10.112.0.10",
             id="an address of IPv6",
+        ),
+        pytest.param(
+            {"gateways": {"dc1": {"ipv6_address": "10.113.0.1"}}},
+            f"{FIELD}.gateways.dc1.ipv6_address 10.113.0.1 is not an address: "
+            "write an IPv6 address such as fd00:1::a",
+            id="an address of IPv4",
+        ),
+        pytest.param(
+            {"gateways": {"dc1": {"ipv6_address": "fd75:6e64:6572:71::1"}}},
+            f"{FIELD}.gateways.dc1.ipv6_address fd75:6e64:6572:71::1 is IPv6, which the fabric has "
+            "not: leave it out, or write families: [ipv4, ipv6]",
+            id="an address of a family that is not there",
         ),
         pytest.param(
             {"gateways": {"dc1": {"address": "10.112.0.1"}}},
@@ -151,6 +164,97 @@ FIELD = "fabric.egress_gateway"
 )
 def test_a_setting_that_cannot_work_is_refused(egress: dict[str, Any], said: str) -> None:
     assert refused(egress) == [said]
+
+
+DUAL = ["ipv4", "ipv6"]
+EGRESS_IPV6 = "fd75:6e64:6572:71::"
+
+
+def test_in_each_family_a_gateway_has_the_address_of_its_datacentres_index() -> None:
+    named = {"dc2": {"ipv6_address": f"{EGRESS_IPV6}99"}}
+    found = decided({"gateways": named}, families=["ipv6", "ipv4"])
+    assert {g.datacentre: [str(address) for address in g.addresses] for g in found.gateways} == {
+        "dc1": [f"{EGRESS_IPV6}1", "10.113.0.1"],
+        "dc2": [f"{EGRESS_IPV6}99", "10.113.0.2"],
+    }
+    assert [str(network) for network in found.destinations] == ["::/0", "0.0.0.0/0"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "addresses"),
+    [("2001:db8::/32", [f"{EGRESS_IPV6}1"]), ("192.0.2.0/24", ["10.113.0.1"])],
+)
+def test_where_all_destinations_are_of_one_family_gateways_are_too(
+    destination: str, addresses: list[str]
+) -> None:
+    found = decided({"destinations": [destination]}, families=DUAL)
+    gateway = found.of("dc1")
+    assert gateway
+    assert [str(address) for address in gateway.addresses] == addresses
+    assert {network.version for network in found.excluded} == {found.destinations[0].version}
+
+
+def test_whatever_is_the_fabrics_own_is_left_out_in_each_family() -> None:
+    found = decided(
+        families=DUAL,
+        datacentres=[{}, {"ipv6_lan": "fd00:7::/64"}],
+        redundancy=second_peering(DUAL),
+    )
+    assert [str(n) for n in found.excluded if n.version == 6] == [
+        "fd75:6e64:6572:100::/56",
+        "fd75:6e64:6572:8000::/49",
+        "fd75:6e64:6572:60::/108",
+        "fd75:6e64:6572:70::/112",
+        "fd75:6e64:6572:71::/112",
+        "fd75:6e64:6572:1e::/64",
+        "fd75:6e64:6572:1d::/64",
+        "fd00:7::/64",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("egress", "said"),
+    [
+        pytest.param(
+            {"destinations": ["::/0", "fd75:6e64:6572:8100::/56"]},
+            f"{FIELD}.destinations[1] fd75:6e64:6572:8100::/56 is in fd75:6e64:6572:8000::/49, "
+            "which is the fabric's own and sees no translated address: "
+            "name what is beyond the WAN",
+            id="inside",
+        ),
+        pytest.param(
+            {"gateways": {"dc1": {"ipv6_address": "fd00:7::1"}}},
+            f"{FIELD}.gateways.dc1.ipv6_address fd00:7::1 is not in fabric.ipv6.egress "
+            f"{EGRESS_IPV6}/112: use one of that, or enlarge fabric.ipv6.egress",
+            id="an address of another range",
+        ),
+        pytest.param(
+            {"gateways": {"dc1": {"ipv6_address": f"{EGRESS_IPV6}2"}}},
+            f"{FIELD}.gateways.dc2.ipv6_address {EGRESS_IPV6}2 is also that of dc1: "
+            "give each datacentre its own",
+            id="one address for two",
+        ),
+        pytest.param(
+            {
+                "destinations": ["0.0.0.0/0"],
+                "gateways": {"dc1": {"ipv6_address": f"{EGRESS_IPV6}7"}},
+            },
+            f"{FIELD}.gateways.dc1.ipv6_address {EGRESS_IPV6}7 is IPv6, and no destination is: "
+            "leave it out, or add a destination of IPv6",
+            id="an address for nowhere",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_work_in_ipv6_is_refused(egress: dict[str, Any], said: str) -> None:
+    assert refused(egress, families=DUAL) == [said]
+
+
+def test_no_room_for_addresses_of_ipv6_is_refused_in_their_range() -> None:
+    ranges = {"egress": "fd00:7::/126"}
+    assert refused({}, families=DUAL, ipv6=ranges, datacentres=4) == [
+        "fabric.ipv6.egress fd00:7::/126 has no host 3, which a gateway needs: "
+        "use a shorter prefix, or fewer datacentres"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -197,6 +301,30 @@ def test_a_cilium_that_announces_no_interfaces_is_refused(version: str, is_refus
     assert said == is_refused * [
         "libvirt.cilium.version 1.18.12 cannot announce egress addresses, and "
         f"{FIELD} is given: use 1.19 or later"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "egress", "is_refused"),
+    [
+        ("1.19.6", {}, True),
+        ("1.20.0", {}, False),
+        ("1.19.6", {"destinations": ["0.0.0.0/0"]}, False),
+    ],
+)
+def test_a_cilium_whose_policies_take_no_address_of_ipv6_is_refused(
+    version: str, egress: dict[str, Any], is_refused: bool
+) -> None:
+    fabric = {"families": DUAL, "egress_gateway": egress}
+    cilium = {"version": version}
+    try:
+        load(fabric, substrate="libvirt", libvirt={"cilium": cilium})
+        said = []
+    except ConfigurationError as error:
+        said = [str(problem) for problem in error.problems]
+    assert said == is_refused * [
+        f"libvirt.cilium.version 1.19.6 takes no egress address of IPv6, and {FIELD} has "
+        "destinations of it: use 1.20.0, or write destinations of IPv4 alone, such as [0.0.0.0/0]"
     ]
 
 

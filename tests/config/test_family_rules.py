@@ -231,12 +231,14 @@ def test_readers_of_metrics_are_of_a_family_that_is_there() -> None:
     ]
 
 
-def test_egress_gateways_are_of_ipv4_alone() -> None:
+def test_egress_gateways_need_ipv4_beside_ipv6() -> None:
     assert refusals({"families": ONLY, "egress_gateway": {}}) == [
-        "fabric.egress_gateway is of IPv4 alone, which the fabric has not: "
-        "leave it out, or write families: [ipv6, ipv4]"
+        "fabric.egress_gateway needs IPv4, by which Cilium carries packets of either family to a "
+        "gateway: leave it out, or write families: [ipv6, ipv4]"
     ]
-    assert make_plan(load({"families": DUAL, "egress_gateway": {}})).egress_gateway is not None
+    egress = make_plan(load({"families": DUAL, "egress_gateway": {}})).egress_gateway
+    assert egress is not None
+    assert [family.value for family in egress.families] == DUAL
 
 
 def test_a_node_has_room_for_the_pod_of_an_egress_gateway_in_each_family() -> None:

@@ -54,6 +54,10 @@ def egress_gateways() -> Plan:
     return make_plan(load({"egress_gateway": {"gateways": gateways}}))
 
 
+def egress_gateways_of_each_family() -> Plan:
+    return make_plan(load({"families": ["ipv6", "ipv4"], "egress_gateway": {}}))
+
+
 def dual_stack() -> Plan:
     return make_plan(load({"families": ["ipv4", "ipv6"], "datacentres": [{"routers": 2}, {}]}))
 
@@ -71,6 +75,7 @@ plans = pytest.mark.parametrize(
         services_of_every_kind,
         aggregated_services,
         egress_gateways,
+        egress_gateways_of_each_family,
         dual_stack,
         ipv6_only,
     ],
@@ -107,8 +112,8 @@ def manifests(artifacts: Artifacts) -> dict[str, str]:
         documents[f"{site.name} cluster config"] = site.cluster_config
         for number, document in enumerate(site.peer_configs, start=1):
             documents[f"{site.name} peer config {number}"] = document
-        if site.egress_policy is not None:
-            documents[f"{site.name} egress policy"] = site.egress_policy
+        for number, document in enumerate(site.egress_policies, start=1):
+            documents[f"{site.name} egress policy {number}"] = document
         for number, pod in enumerate(site.egress_pods):
             documents[f"{site.name} egress pod {number}"] = pod
         if site.secret is not None:

@@ -121,6 +121,22 @@ def egress_gateways() -> Plan:
 
 
 @functools.cache
+def egress_gateways_of_each_family() -> Plan:
+    """Gateways with an address in each family, IPv6's first; to IPv6 not from everywhere."""
+    families = ["ipv6", "ipv4"]
+    return planned(
+        {
+            "families": families,
+            "redundancy": second_peering(families),
+            "egress_gateway": {
+                "destinations": ["2001:db8::/32", "0.0.0.0/0"],
+                "gateways": {"dc1": {"ipv6_address": "fd75:6e64:6572:71::77"}},
+            },
+        }
+    )
+
+
+@functools.cache
 def dual_stack() -> Plan:
     """Both families; routers reflect, and a datacentre has two and LANs of its own."""
     pair = {"routers": 2, "lan": "192.168.7.0/24", "ipv6_lan": "fd00:7::/64"}
@@ -147,6 +163,7 @@ PLANS = {
         two_peerings_of_each_family,
         services_and_summaries,
         egress_gateways,
+        egress_gateways_of_each_family,
         dual_stack,
         ipv6_only,
     )
@@ -178,8 +195,8 @@ def texts(artifacts: Artifacts) -> dict[str, str]:
             found[f"{name}/peer_config{own_name.removeprefix(name)}.yaml"] = yaml_text(document)
         if site.secret is not None:
             found[f"{name}/secret.yaml"] = yaml_text(opened(site.secret))
-        if site.egress_policy is not None:
-            found[f"{name}/egress.yaml"] = yaml_text(site.egress_policy, *site.egress_pods)
+        if site.egress_policies:
+            found[f"{name}/egress.yaml"] = yaml_text(*site.egress_policies, *site.egress_pods)
     return found
 
 

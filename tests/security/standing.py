@@ -126,9 +126,7 @@ class Standing:
         artifacts = self._artifacts
         of_site = artifacts.sites[site.name]
         manifests = [of_site.cluster_config, *of_site.peer_configs, *artifacts.advertisements]
-        manifests += of_site.egress_pods
-        if of_site.egress_policy is not None:
-            manifests.append(of_site.egress_policy)
+        manifests += (*of_site.egress_pods, *of_site.egress_policies)
         manifests += artifacts.pools
         manifests += (doc for of in artifacts.demo for doc in (of.service, of.endpoint_slice))
         if of_site.secret is not None:

@@ -12,7 +12,7 @@ from twin.place import Place
 pytestmark = pytest.mark.twin
 
 _COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
-_RULES = "table ip t { chain c { type filter hook output priority 0; ct state new accept; }; }"
+_RULES = "table inet t { chain c { type filter hook output priority 0; ct state new accept; }; }"
 
 
 def remembered(place: Place) -> int:
@@ -20,15 +20,22 @@ def remembered(place: Place) -> int:
         return int(_COUNT.read_text())
 
 
-def test_all_connections_of_a_namespace_are_forgotten(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("family", "own"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+)
+def test_all_connections_of_a_namespace_are_forgotten(
+    place: Place, family: socket.AddressFamily, own: str
+) -> None:
     iproute.batch(place.namespace, ["link set lo up"])
+    with namespaces.inside(place.namespace):
+        namespaces.write_sysctl("net.ipv6.conf.lo.disable_ipv6", "0")
     run_nft(place, ["-f", "-"], _RULES)
     with (
         namespaces.inside(place.namespace),
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+        socket.socket(family, socket.SOCK_DGRAM) as sender,
+        socket.socket(family, socket.SOCK_DGRAM) as receiver,
     ):
-        receiver.bind(("127.0.0.1", 0))
+        receiver.bind((own, 0))
         sender.sendto(b"anything", receiver.getsockname())
     assert remembered(place) == 1
     conntrack.forget(place.namespace)

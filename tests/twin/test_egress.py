@@ -59,12 +59,12 @@ def found(*manifests: Written, values: Written = VALUES) -> tuple[Entry, ...]:
 
 
 def selected(*manifests: Written) -> set[str]:
-    return {entry.pod.node for entry in found(*manifests)}
+    return {entry.node for entry in found(*manifests)}
 
 
 def test_a_selected_pod_goes_to_the_gateways_node_and_leaves_by_the_address() -> None:
     (entry,) = found(policy(), pod(app="web"))
-    assert (str(entry.pod.address), str(entry.destination)) == ("10.129.21.10", "0.0.0.0/0")
+    assert (str(entry.source), str(entry.destination)) == ("10.129.21.10", "0.0.0.0/0")
     assert (str(entry.gateway), str(entry.address)) == ("10.1.1.22", "10.113.0.1")
     assert not entry.excluded
 
@@ -112,12 +112,64 @@ def test_policies_count_only_where_egress_gateways_are_on() -> None:
     assert found(policy(), pod(app="web"), values={**VALUES, "egressGateway": {}}) == ()
 
 
+def both(document: Written, *addresses: str) -> Written:
+    """A Node or a Pod with addresses of both families."""
+    if document.get("kind") == "Pod":
+        listed = [{"ip": address} for address in addresses]
+        return document | {"status": {"podIP": addresses[0], "podIPs": listed}}
+    listed = [{"type": "InternalIP", "address": address} for address in addresses]
+    return document | {"status": {"addresses": listed}}
+
+
+DUAL_NODES = [
+    both(NODES[0], "fd00:1::15", "10.1.1.21"),
+    both(NODES[1], "fd00:1::16", "10.1.1.22"),
+]
+DUAL_POD = both(pod(app="web"), "fd00:8::a", "10.129.21.10")
+DUAL_VALUES = {**VALUES, "ipv6": {"enabled": True}, "enableIPv6Masquerade": True}
+
+
+def in_ipv6(**spec: object) -> Written:
+    way_out = {"nodeSelector": {"matchLabels": {"name": "b"}}, "egressIP": "fd00:71::1"}
+    document = policy(destinationCIDRs=["::/0"], egressGateway=way_out)
+    return document | {"spec": {**document["spec"], **spec}}
+
+
+def test_a_policy_is_for_a_pods_address_of_its_own_family() -> None:
+    said = entries(DUAL_VALUES, [policy(), in_ipv6(), DUAL_POD], DUAL_NODES)
+    assert {(str(e.source), str(e.destination), str(e.gateway), str(e.address)) for e in said} == {
+        ("10.129.21.10", "0.0.0.0/0", "10.1.1.22", "10.113.0.1"),
+        ("fd00:8::a", "::/0", "fd00:1::16", "fd00:71::1"),
+    }
+
+
+def test_a_pod_that_lacks_the_policys_family_is_left_alone() -> None:
+    assert entries(DUAL_VALUES, [in_ipv6(), pod(app="web")], DUAL_NODES) == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "values", "complaint"),
+    [
+        (policy(destinationCIDRs=["0.0.0.0/0", "::/0"]), {}, "it has destinations of another fam"),
+        (in_ipv6(destinationCIDRs=["0.0.0.0/0"]), {}, "it has destinations of another family"),
+        (in_ipv6(), {"enableIPv6Masquerade": False}, "it needs enableIPv6Masquerade"),
+    ],
+    ids=["of both", "of IPv4 by an address of IPv6", "without masquerading"],
+)
+def test_a_policy_that_comes_to_something_else_with_cilium_is_refused(
+    written: Written, values: Written, complaint: str
+) -> None:
+    with pytest.raises(TranslationError, match=f"the egress policy {complaint}"):
+        entries({**DUAL_VALUES, **values}, [written, DUAL_POD], DUAL_NODES)
+
+
 @pytest.mark.parametrize(
     ("off", "named"),
     [
         ({"enableIPv4Masquerade": False}, "enableIPv4Masquerade"),
         ({"bpf": {}}, "bpf.masquerade"),
         ({"kubeProxyReplacement": False}, "kubeProxyReplacement"),
+        ({"ipv4": {"enabled": False}}, "ipv4.enabled: its tunnel is of IPv4"),
     ],
 )
 def test_values_with_which_the_agent_would_not_start_are_refused(off: Written, named: str) -> None:
@@ -125,12 +177,26 @@ def test_values_with_which_the_agent_would_not_start_are_refused(off: Written, n
         found(values={**VALUES, **off})
 
 
+def test_what_is_rendered_selects_the_same_pods_in_each_family() -> None:
+    fabric = {"families": ["ipv6", "ipv4"], "datacentres": [{"nodes": 2}], "egress_gateway": {}}
+    rendered = render(make_plan(load(fabric)))
+    site = rendered.sites["dc1"]
+    nodes = [rendered.nodes[f"dc1-{name}"].node for name in ("controlplane1", "worker1")]
+    said = entries(rendered.helm_values, [*site.egress_policies, *site.egress_pods], nodes)
+    assert {(str(e.source), str(e.address)) for e in said if not e.excluded} == {
+        ("10.129.11.11", "10.113.0.1"),
+        ("10.129.21.11", "10.113.0.1"),
+        ("fd75:6e64:6572:810b::b", "fd75:6e64:6572:71::1"),
+        ("fd75:6e64:6572:8115::b", "fd75:6e64:6572:71::1"),
+    }
+
+
 def test_what_is_rendered_selects_the_last_pod_of_each_node_of_the_datacentre() -> None:
     rendered = render(make_plan(load({"datacentres": [{"nodes": 3}, {}], "egress_gateway": {}})))
     site = rendered.sites["dc1"]
-    assert site.egress_policy
+    assert len(site.egress_policies) == 1
     nodes = [rendered.nodes[f"dc1-{name}"].node for name in ("controlplane1", "worker1", "worker2")]
-    said = entries(rendered.helm_values, [site.egress_policy, *site.egress_pods], nodes)
-    outwards = {(str(e.pod.address), str(e.gateway)) for e in said if not e.excluded}
+    said = entries(rendered.helm_values, [*site.egress_policies, *site.egress_pods], nodes)
+    outwards = {(str(e.source), str(e.gateway)) for e in said if not e.excluded}
     pods = ("10.129.11.11", "10.129.21.11", "10.129.22.11")
     assert outwards == {(address, "10.1.1.21") for address in pods}

@@ -12,6 +12,7 @@ from config.load import load
 from config.machines import PEERING_NETWORK, SECOND_PEERING_NETWORK
 from config.machines import Router as PlannedRouter
 from config.plan import Plan, make_plan
+from config.pods import pod_address
 from config.routes import of_router
 from render import bird
 from tests.config.strategies import second_peering
@@ -124,15 +125,80 @@ def test_metrics_are_read_by_the_primary_family_and_tell_of_each(
 
 
 @pytest.mark.parametrize("families", [DUAL, ["ipv6", "ipv4"]])
-def test_egress_gateways_and_services_of_ipv4_stand_beside_ipv6(
+def test_services_of_ipv4_stand_beside_ipv6(fabric: Fabric, families: list[str]) -> None:
+    demo = {"demo": True, "selector": {"exposed": "yes"}}
+    plan = planned(datacentres=2, families=families, load_balancing=demo)
+    assert converged(fabric, plan) == []
+
+
+EGRESS = {Family.IPV4: "10.113.0.1", Family.IPV6: "fd75:6e64:6572:71::1"}
+
+
+@pytest.mark.parametrize("families", [DUAL, ["ipv6", "ipv4"]])
+def test_selected_pods_leave_by_their_gateway_in_each_family_and_all_others_as_before(
     fabric: Fabric, families: list[str]
 ) -> None:
-    """Selected pods leave by their gateway in IPv4, and by any router in IPv6."""
-    demo = {"demo": True, "selector": {"exposed": "yes"}}
-    plan = planned(datacentres=2, families=families, egress_gateway={}, load_balancing=demo)
+    datacentres = [{"nodes": 3}, {"nodes": 1, "routers": 2}]
+    plan = planned(datacentres=datacentres, families=families, egress_gateway={})
     assert converged(fabric, plan) == []
-    seen = {pod.family: pod.way_out for pod in reach.pods(plan) if pod.name == "dc1-worker1-pod2"}
-    assert seen == {Family.IPV4: "egress gateway", Family.IPV6: "router"}
+    own_router = plan.routers[0].wan
+    for gateway in plan.wan_gateways:
+        family, outside = family_of(gateway), str(gateway.ip)
+        for node in ("dc1-controlplane1", "dc1-worker1", "dc1-worker2"):
+            selected, other = f"{node}-pod2", f"{node}-pod1"
+            assert seen_as(fabric, selected, WAN_HOST, outside) == EGRESS[family]
+            assert seen_as(fabric, other, WAN_HOST, outside) == str(own_router.ip(family))
+        # Inside, nobody sees an egress address: no pod, no node.
+        own = str(pod_address(of(family, plan.nodes[2].pod_cidrs), 2))
+        elsewhere = plan.nodes[3]
+        pod = str(pod_address(of(family, elsewhere.pod_cidrs), 1))
+        assert seen_as(fabric, "dc1-worker2-pod2", f"{elsewhere.name}-pod1", pod) == own
+        its_node = str(elsewhere.lan.ip(family))
+        assert seen_as(fabric, "dc1-worker2-pod2", elsewhere.name, its_node) == own
+
+
+def test_gateways_to_destinations_of_ipv6_alone_leave_ipv4_as_it_is(fabric: Fabric) -> None:
+    egress = {"destinations": ["::/0"]}
+    plan = planned(datacentres=[{"nodes": 2}], families=DUAL, egress_gateway=egress)
+    assert converged(fabric, plan) == []
+    router, selected = plan.routers[0].wan, "dc1-controlplane1-pod2"
+    ipv4, ipv6 = (str(gateway.ip) for gateway in plan.wan_gateways)
+    assert seen_as(fabric, selected, WAN_HOST, ipv4) == str(router.ip(Family.IPV4))
+    assert seen_as(fabric, selected, WAN_HOST, ipv6) == EGRESS[Family.IPV6]
+
+
+def test_egress_gateways_of_ipv6_come_move_and_go_and_drop_no_session(fabric: Fabric) -> None:
+    shape = {"datacentres": [{"nodes": 3}], "families": DUAL}
+    assert converged(fabric, planned(**shape)) == []
+    before = session_ages(fabric)
+    for node in ("dc1-worker1", "dc1-worker2"):
+        egress = {"gateways": {"dc1": {"node": node}}}
+        plan = planned(**shape, egress_gateway=egress)
+        assert converged(fabric, plan) == []
+        outside = str(plan.wan_gateways[1].ip)
+        seen = seen_as(fabric, "dc1-controlplane1-pod2", WAN_HOST, outside)
+        assert seen == EGRESS[Family.IPV6]
+    assert converged(fabric, planned(**shape)) == []
+    after = session_ages(fabric)
+    assert all(went_on(found, after[name]) for name, found in before.items())
+
+
+def seen_as(fabric: Fabric, sender: str, receiver: str, address: str) -> str:
+    """As whom a machine sees another that connects to it and gets its answer."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with ExitStack() as opened:
+        with namespaces.inside(Place(fabric.stack, receiver).namespace):
+            listener = opened.enter_context(socket.create_server((address, 0), family=family))
+        with namespaces.inside(Place(fabric.stack, sender).namespace):
+            client = opened.enter_context(socket.socket(family))
+        listener.settimeout(_LIMIT_SECONDS)
+        client.settimeout(_LIMIT_SECONDS)
+        client.connect(listener.getsockname())
+        connection, (seen, *_) = listener.accept()
+        opened.enter_context(connection)
+        connection.sendall(b"welcome")
+        assert client.recv(16) == b"welcome"
+    return str(seen)
 
 
 def test_a_node_that_lies_in_ipv6_is_refused_and_named(fabric: Fabric) -> None:

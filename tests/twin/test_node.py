@@ -36,8 +36,8 @@ def described(plan: Plan, stack: str, pods: int = 1) -> Node:
     of_site = rendered.sites[site.name]
     services = [d for of in rendered.demo for d in (of.service, of.endpoint_slice)]
     shared = (*rendered.advertisements, *rendered.pools, *services)
-    policies = (of_site.egress_policy,) if of_site.egress_policy else ()
-    own = (of_site.cluster_config, *of_site.peer_configs, *policies, *of_site.egress_pods)
+    egress = (*of_site.egress_policies, *of_site.egress_pods)
+    own = (of_site.cluster_config, *of_site.peer_configs, *egress)
     lan = Place(stack, site.lan_network).namespace
     return Node(
         place=Place(stack, planned.name),

@@ -111,6 +111,15 @@ def test_egress_addresses_are_reached_by_their_gateways_nodes_or_by_their_router
     assert table(EGRESS, "dc2-router1")["10.113.0.1"] == "172.30.0.1+172.30.0.2"
 
 
+def test_in_each_family_egress_addresses_are_reached_by_their_own_ways() -> None:
+    fabric = {"families": ["ipv4", "ipv6"], "egress_gateway": {}}
+    plan = make_plan(load(fabric))
+    address = "fd75:6e64:6572:71::1"
+    assert table(plan, "dc1-router1")[address] == "fd75:6e64:6572:101::15"
+    assert table(plan, "dc2-router1")[address] == "fd75:6e64:6572:1e::1"
+    assert table(plan, "internet")[address] == "fd75:6e64:6572:1f::a"
+
+
 def test_the_wans_host_answers_egress_addresses_by_the_first_router_of_their_datacentre() -> None:
     assert table(EGRESS, "internet") == {
         "172.31.0.0/22": "eth0",
