@@ -22,13 +22,14 @@ def rules(plan: Plan) -> Document:
     """The groups of rules: for routers, for Cilium, each where it has metrics."""
     wanted, groups = plan.observability, []
     if wanted.routers:
-        groups.append({"name": "underlay-routers", "rules": list(_of_routers(wanted.alerts))})
+        groups.append({"name": "underlay-routers", "rules": list(_of_routers(plan))})
     if wanted.cilium:
         groups.append({"name": "underlay-cilium", "rules": list(_of_cilium(wanted.alerts))})
     return {"groups": groups}
 
 
-def _of_routers(alerts: Alerts) -> Iterator[Document]:
+def _of_routers(plan: Plan) -> Iterator[Document]:
+    alerts = plan.observability.alerts
     pending = f"{alerts.pending_time}s"
     yield _alert(
         "UnderlayRouterUnreachable",
@@ -61,6 +62,15 @@ def _of_routers(alerts: Alerts) -> Iterator[Document]:
         f"It changed {{{{ $value }}}} times within {alerts.flapping_window} s.",
         severity="warning",
     )
+    if plan.bfd.enabled:
+        yield _alert(
+            "UnderlayBfdSessionDown",
+            f"bird_bfd_session_up{{{_OF_ROUTERS}}} == 0",
+            "{{ $labels.router }}: the BFD session with {{ $labels.ip }} is down",
+            "Where BGP with it is up, its loss would be noticed after the hold time alone: look "
+            "for UDP port 3784 between the two.",
+            pending=pending,
+        )
     yield from _near_limits(alerts)
     yield _alert(
         "UnderlayPlannedRouteMissing",

@@ -84,6 +84,16 @@ _OF_ROUTERS = (
     ),
 )
 
+_OF_BFD = (
+    _Panel("BFD sessions", f"bird_bfd_session_up{{{_HERE}}}", "{{router}} {{ip}}"),
+    _Panel(
+        "Time until BFD finds a loss",
+        f"bird_bfd_session_timeout_seconds{{{_HERE}}}",
+        "{{router}} {{ip}}",
+        unit="s",
+    ),
+)
+
 _OF_CILIUM = (
     _Panel(
         "Cilium's sessions",
@@ -119,6 +129,7 @@ def dashboard(plan: Plan) -> Document:
     plugins = {metric.partition(":")[0] for metric in wanted.hubble.metrics}
     panels = [
         *(_OF_ROUTERS if wanted.routers else ()),
+        *(_OF_BFD if wanted.routers and plan.bfd.enabled else ()),
         *(_OF_CILIUM if wanted.cilium else ()),
         *(_OF_HUBBLE[:1] if "flow" in plugins else ()),
         *(_OF_HUBBLE[1:] if "drop" in plugins else ()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from config.families import Address, with_port
 from config.machines import Router
@@ -19,13 +20,16 @@ from render.bird import session_name
 from twin import birdc, namespaces
 from twin.place import Place
 from twin.router import control_socket
-from verify.compare import ESTABLISHED
+from verify.compare import BFD_UP, ESTABLISHED
 from verify.model import Check, Finding
 
 _LIMIT_SECONDS = 10.0
 
 #: `bird_protocol_up` of a BGP session, with its name and its value.
 _UP = re.compile(r'bird_protocol_up\{name="([^"]+)",proto="BGP",.*\} ([01])')
+
+#: The same of a BFD session, with its neighbor's address.
+_BFD_UP = re.compile(r'bird_bfd_session_up\{.*ip="([^"]+)".*\} ([01])')
 
 
 def expected(plan: Plan) -> Mapping[str, Mapping[Address, str]]:
@@ -82,6 +86,12 @@ def ups(text: str) -> dict[str, bool]:
     return {found[1]: found[2] == "1" for found in lines if found}
 
 
+def bfd_ups(text: str) -> dict[str, bool]:
+    """Whether each BFD session is up, by its neighbor's address."""
+    lines = (_BFD_UP.fullmatch(line) for line in text.splitlines())
+    return {found[1]: found[2] == "1" for found in lines if found}
+
+
 def _of_router(
     stack: str, reader: Place, router: Router, wanted: Mapping[Address, str]
 ) -> Iterator[str]:
@@ -91,11 +101,13 @@ def _of_router(
     except OSError as error:
         yield f"no metrics at {where}, asked from {reader.machine}: {error}"
         return
-    try:
-        states = birdc.sessions(control_socket(Place(stack, router.name)))
-    except birdc.BirdError:
-        states = {}
+    socket = control_socket(Place(stack, router.name))
+    states: Mapping[str, str] = {}
+    bfd: Mapping[str, birdc.BfdSession] = {}
+    with suppress(birdc.BirdError):
+        states, bfd = birdc.sessions(socket), birdc.bfd_sessions(socket)
     yield from disagreements(ups(text), states, wanted.items())
+    yield from bfd_disagreements(bfd_ups(text), bfd)
 
 
 def disagreements(
@@ -107,5 +119,22 @@ def disagreements(
         if name not in told:
             yield f"the metrics have no session {name}"
         elif told[name] != (state == ESTABLISHED):
-            by_metrics = "up" if told[name] else "down"
-            yield f"by the metrics {name} is {by_metrics}, by BIRD it is {state}"
+            yield f"by the metrics {name} is {_word(told[name])}, by BIRD it is {state}"
+
+
+def bfd_disagreements(
+    told: Mapping[str, bool], sessions: Mapping[str, birdc.BfdSession]
+) -> Iterator[str]:
+    """The same of the BFD sessions that BIRD has, be they planned or not."""
+    for neighbor, session in sessions.items():
+        if neighbor not in told:
+            yield f"the metrics have no BFD session with {neighbor}"
+        elif told[neighbor] != (session.state == BFD_UP):
+            yield (
+                f"by the metrics BFD with {neighbor} is {_word(told[neighbor])}, by BIRD it is "
+                f"{session.state}"
+            )
+
+
+def _word(is_up: bool) -> str:
+    return "up" if is_up else "down"

@@ -11,12 +11,14 @@ from render.alerts import rules
 from tests.render.plans import planned
 from tests.render.prometheus import promtool, series
 
-ALL = planned({"observability": {"routers": True, "cilium": True}})
+_BFD = {"redundancy": {"bfd": {"enabled": True}}}
+ALL = planned({"observability": {"routers": True, "cilium": True}, **_BFD})
 
 _ROUTER = 'job="underlay-routers",instance="10.1.1.2:9324",datacentre="dc1",router="dc1-router1"'
 _SESSION = f'{_ROUTER},name="node_dc1_worker1",ip_version="4"'
 _BIRD = f'{{{_SESSION},proto="BGP",import_filter="(unnamed)",export_filter="REJECT"}}'
 _PRESENT = f'underlay_planned_route_present{{{_ROUTER},prefix="10.130.21.0/24"}}'
+_BFD_UP = f'bird_bfd_session_up{{{_ROUTER},name="bfd1",ip="172.30.0.3",interface="eth2"}}'
 _CILIUM = (
     'cilium_bgp_control_plane_session_state{instance="10.1.1.21:9962",vrouter="65001",'
     'neighbor="10.1.1.2",neighbor_asn="65000"}'
@@ -42,6 +44,7 @@ WELL: Mapping[str, str] = {
     limit("import"): "256x240",
     limit("receive"): "1024x240",
     _PRESENT: "1x240",
+    _BFD_UP: "1x240",
     _CILIUM: "1x240",
 }
 
@@ -82,6 +85,8 @@ CASES: Sequence[tuple[str, Mapping[str, str], set[str]]] = [
         {f"bird_protocol_uptime{_BIRD}": "0+15x80 0 15 0+15x9 0 15 0+15x146"},
         set(),
     ),
+    ("a BFD session down", {_BFD_UP: "1x100 0x140"}, {"UnderlayBfdSessionDown"}),
+    ("one down for less than a minute", {_BFD_UP: "1x117 0x2 1x120"}, set()),
     (
         "prefixes at four fifths of the import limit",
         {f"bird_protocol_prefix_import_count{_BIRD}": "205x240"},
@@ -111,7 +116,7 @@ def names(plan: Plan) -> set[str]:
 
 def test_prometheus_takes_the_rules_without_a_word_of_warning(tmp_path: Path) -> None:
     said = promtool(tmp_path, "check", "rules", "rules.yml", rules=rules(ALL))
-    assert "SUCCESS: 8 rules found" in said
+    assert "SUCCESS: 9 rules found" in said
 
 
 @pytest.mark.parametrize(
@@ -201,7 +206,8 @@ def test_who_is_called_is_told_which_router_and_which_session(tmp_path: Path) ->
 def test_rules_are_about_what_has_metrics() -> None:
     assert names(planned()) == set()
     assert names(planned({"observability": {"cilium": True}})) == {"UnderlayNodeSessionDown"}
-    assert "UnderlayNodeSessionDown" not in names(planned({"observability": {"routers": True}}))
+    only_routers = names(planned({"observability": {"routers": True}}))
+    assert not {"UnderlayNodeSessionDown", "UnderlayBfdSessionDown"} & only_routers
 
 
 def test_thresholds_are_the_configurations(tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ _EVERYTHING = {
     "namespace": "monitoring",
     "labels": {"release": "prom"},
 }
-ANNOTATED = planned({"observability": _EVERYTHING})
-MONITORED = planned({"observability": _EVERYTHING | {"discovery": "service-monitors"}})
+_BFD = {"redundancy": {"bfd": {"enabled": True}}}
+ANNOTATED = planned({"observability": _EVERYTHING, **_BFD})
+MONITORED = planned({"observability": _EVERYTHING | {"discovery": "service-monitors"}, **_BFD})
 
 
 def panels(plan: Plan) -> list[dict[str, Any]]:
@@ -86,6 +87,8 @@ def test_what_is_off_has_no_panel() -> None:
     assert panels(planned()) == []
     only_cilium = planned({"observability": {"cilium": True}})
     assert all("cilium" in text for text in expressions(only_cilium))
+    without_bfd = planned({"observability": {"routers": True}})
+    assert not [text for text in expressions(without_bfd) if "bfd" in text]
     dns = planned({"observability": {"hubble": {"metrics": ["dns"]}}})
     assert panels(dns) == []
 

@@ -23,8 +23,9 @@ from render.artifacts import render
 from render.bird import session_name
 from tests.twin.test_router import boot, daemons_are_left_running, described
 from twin import birdc, daemons, iproute, namespaces, web
+from twin.machine import Nic
 from twin.place import Place
-from twin.router import Router
+from twin.router import BIRD_FILE, Router
 from twin.segment import plug_command
 from verify.metrics import scrape, ups
 
@@ -33,6 +34,8 @@ __all__ = ["boot"]  # a fixture
 # Neighbors are made up here, and know no passwords.
 _UNSIGNED = {"security": {"generate_passwords": False}}
 PLAN = make_plan(load({"observability": {"routers": True}, **_UNSIGNED}))
+_BFD = {"redundancy": {"bfd": {"enabled": True, "interval_ms": 500}}}
+WITH_BFD = make_plan(load({"observability": {"routers": True}, **_UNSIGNED, **_BFD}))
 WITHOUT = make_plan(load(_UNSIGNED))
 ADDRESS = PLAN.routers[0].lan.address.ip
 
@@ -95,6 +98,34 @@ def test_limits_are_those_that_bird_keeps_to(boot: Callable[[Plan], Router]) -> 
     node = 'name="node_dc1_worker1"'
     assert value(text, "underlay_prefix_limit", node, 'limit="import"') == 256
     assert value(text, "underlay_prefix_limit", node, 'limit="receive"') == 1024
+
+
+def test_each_bfd_session_is_told_of_as_bird_has_it(boot: Callable[[Plan], Router]) -> None:
+    router = boot(WITH_BFD)
+    labels = ('name="bfd1"', 'ip="172.30.0.3"', 'interface="eth2"')
+    told = bfd(scrape(router.place, ADDRESS), *labels)
+    assert (told["up"], told["uptime"], told["timeout"]) == (0, 0, 0)
+    with far_router(router):
+        # The slower of the two sends every 600 ms, and five may be lost of its.
+        wanted = {"up": 1, "interval": 0.6, "timeout": 3}
+        wait_for(lambda: wanted.items() <= bfd(scrape(router.place, ADDRESS), *labels).items())
+        wait_for(lambda: birdc.bfd_sessions(router.control_socket)["172.30.0.3"].state == "Up")
+        wait_for(lambda: bfd(scrape(router.place, ADDRESS), *labels)["uptime"])
+    wait_for(lambda: not bfd(scrape(router.place, ADDRESS), *labels)["up"])
+
+
+def bfd(text: str, *labels: str) -> Mapping[str, float]:
+    """What is told of the BFD session with these labels."""
+    prefix = "bird_bfd_session_"
+    return {
+        name.removeprefix(prefix).removesuffix("_seconds"): number
+        for (name, of), number in samples(text).items()
+        if name.startswith(prefix) and of >= set(labels)
+    }
+
+
+def test_without_bfd_nothing_is_told_of_it(boot: Callable[[Plan], Router]) -> None:
+    assert "bird_bfd" not in scrape(boot(PLAN).place, ADDRESS)
 
 
 def test_a_planned_route_is_there_only_while_it_leads_somewhere(
@@ -171,7 +202,7 @@ def test_a_port_that_is_taken_is_said_in_the_servers_words(
 def test_busyboxs_shell_and_awk_which_openwrt_has_say_the_same(
     boot: Callable[[Plan], Router], tmp_path: Path
 ) -> None:
-    router = boot(PLAN)
+    router = boot(WITH_BFD)
     for applet in ("sh", "awk"):
         (tmp_path / applet).symlink_to(str(shutil.which(web.PROGRAM)))
     with namespaces.inside(router.place.namespace):
@@ -189,6 +220,7 @@ def test_busyboxs_shell_and_awk_which_openwrt_has_say_the_same(
     assert "awk: " not in done.stdout
     assert comparable(done.stdout) == comparable(scrape(router.place, ADDRESS))
     assert ups(done.stdout).keys() == ups(scrape(router.place, ADDRESS)).keys()
+    assert of_bfd(done.stdout).keys() == of_bfd(scrape(router.place, ADDRESS)).keys() != set()
 
 
 def test_names_labels_and_values_are_those_of_bird_exporter(
@@ -207,6 +239,35 @@ def test_names_labels_and_values_are_those_of_bird_exporter(
             assert told == comparable(scrape(router.place, ADDRESS))
     assert len({name for name, _ in told}) == 25
     assert any(number > 0 for (name, _), number in told.items() if "import_count" in name)
+
+
+def test_bfd_is_told_of_as_bird_exporter_tells_of_it(boot: Callable[[Plan], Router]) -> None:
+    """It cannot read milliseconds."""
+    program = shutil.which("prometheus-bird-exporter")
+    if program is None:
+        pytest.skip("prometheus-bird-exporter is not installed")
+    router = boot(WITH_BFD)
+    file = router.place.folder / BIRD_FILE.lstrip("/")
+    file.write_text(file.read_text().replace("iso long ms", "iso long"))
+    birdc.ask(router.control_socket, "configure")
+
+    with far_router(router), exporter(program, router) as theirs:
+        # Between down and up, this exporter knows of no session.
+        wait_for(lambda: bfd(theirs()).get("up"))
+        wait_for(lambda: of_bfd(theirs()) == of_bfd(scrape(router.place, ADDRESS)))
+        assert {name for name, _ in of_bfd(scrape(router.place, ADDRESS))} == {
+            *("bird_bfd_session_up", "bird_bfd_session_uptime_seconds"),
+            *("bird_bfd_session_interval_seconds", "bird_bfd_session_timeout_seconds"),
+        }
+
+
+def of_bfd(text: str) -> Mapping[tuple[str, frozenset[str]], float]:
+    """All that is told of BFD; of a session's age, whether there is one."""
+    return {
+        (name, labels): min(number, 1) if "uptime" in name else number
+        for (name, labels), number in samples(text).items()
+        if name.startswith("bird_bfd_")
+    }
 
 
 def comparable(text: str) -> Mapping[tuple[str, frozenset[str]], float]:
@@ -270,28 +331,57 @@ def neighbor(router: Router, address: str, asn: int) -> Iterator[None]:
         f" neighbor {lan.address.ip} as {PLAN.routers[0].asn};"
         " connect delay time 1; ipv4 { import all; export all; }; }\n"
     )
-    command = ["bird", "-c", str(configuration), "-s", str(place.folder / "bird.ctl")]
-    daemons.launch(
-        place.namespace, [*command, "-P", str(place.folder / "pid")], folder=place.folder
-    )
+    run_bird(place, configuration)
     try:
         yield
     finally:
         place.release()
 
 
-def plug_into_lan(router: Router, place: Place, address: str) -> None:
-    lan = router.nics[0].segment
-    mac = "02:20:00:01:99:00"
-    iproute.batch(lan, [plug_command(machine_namespace=place.namespace, device="eth0", mac=mac)])
-    iproute.batch(
-        place.namespace,
-        ["link set lo up", f"address add {address}/24 dev eth0", "link set eth0 up"],
+@contextmanager
+def far_router(router: Router) -> Iterator[None]:
+    """A BIRD on the peering network that speaks BFD as the router of the other datacentre."""
+    place = Place(router.place.stack, "far")
+    place.claim("me")
+    plug_into(router.nics[2], place, "172.30.0.3/22")
+    configuration = place.folder / "bird.conf"
+    configuration.write_text(
+        "router id 172.30.0.3;\nprotocol device { scan time 1; }\nprotocol bfd {"
+        ' interface "eth0" { interval 600 ms; multiplier 5; };'
+        ' neighbor 172.30.0.1 dev "eth0"; }\n'
     )
+    run_bird(place, configuration)
+    try:
+        yield
+    finally:
+        place.release()
+
+
+def run_bird(place: Place, configuration: Path) -> None:
+    command = ["bird", "-c", str(configuration), "-s", str(place.folder / "bird.ctl")]
+    daemons.launch(
+        place.namespace, [*command, "-P", str(place.folder / "pid")], folder=place.folder
+    )
+
+
+def plug_into_lan(router: Router, place: Place, address: str) -> None:
+    plug_into(router.nics[0], place, f"{address}/24")
     # Its neighbor has a permanent entry for the node's own card.
     iproute.batch(
         router.place.namespace,
-        [f"neighbor replace {address} lladdr {mac} dev br-lan nud permanent"],
+        [f"neighbor replace {address} lladdr {_MAC} dev br-lan nud permanent"],
+    )
+
+
+_MAC = "02:20:00:01:99:00"
+
+
+def plug_into(nic: Nic, place: Place, address: str) -> None:
+    plug = plug_command(machine_namespace=place.namespace, device="eth0", mac=_MAC)
+    iproute.batch(nic.segment, [plug])
+    iproute.batch(
+        place.namespace,
+        ["link set lo up", f"address add {address} dev eth0", "link set eth0 up"],
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from config.load import load
 from config.plan import make_plan
+from twin.birdc import BfdSession
 from verify import metrics
 
 _A, _B = IPv4Address("10.1.1.21"), IPv4Address("172.30.0.3")
@@ -70,6 +71,34 @@ def test_up_and_down_are_read_from_the_lines_of_bgp_alone() -> None:
         ]
     )
     assert metrics.ups(text) == {"a": True, "b": False}
+
+
+def bfd(states: dict[str, str], told: dict[str, bool]) -> list[str]:
+    sessions = {address: BfdSession(state, 50, 150) for address, state in states.items()}
+    return list(metrics.bfd_disagreements(told, sessions))
+
+
+def test_where_metrics_and_bird_differ_about_bfd_it_is_named() -> None:
+    states = {"172.30.0.3": "Up", "172.30.0.5": "Down", "172.30.0.7": "Init"}
+    agreed = {"172.30.0.3": True, "172.30.0.5": False, "172.30.0.7": False}
+    assert bfd(states, agreed) == []
+    assert bfd(states, {"172.30.0.3": False, "172.30.0.5": True}) == [
+        "by the metrics BFD with 172.30.0.3 is down, by BIRD it is Up",
+        "by the metrics BFD with 172.30.0.5 is up, by BIRD it is Down",
+        "the metrics have no BFD session with 172.30.0.7",
+    ]
+
+
+def test_bfd_is_read_by_neighbor() -> None:
+    text = "\n".join(
+        [
+            "# TYPE bird_bfd_session_up gauge",
+            'bird_bfd_session_up{name="bfd1",ip="172.30.0.3",interface="eth2"} 1',
+            'bird_bfd_session_up{name="bfd1",ip="fd00::5",interface="eth2"} 0',
+            'bird_bfd_session_uptime_seconds{name="bfd1",ip="172.30.0.7",interface="eth2"} 1',
+        ]
+    )
+    assert metrics.bfd_ups(text) == {"172.30.0.3": True, "fd00::5": False}
 
 
 def test_where_it_is_off_nothing_is_expected() -> None:
