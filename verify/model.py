@@ -117,8 +117,8 @@ class Finding:
     """Something that differs from the plan.
 
     `about` is what the message is about, for those who look for causes: the neighbor's address for
-    a session, BFD or announcements, the prefix for a route, the address for a service. `ways` are
-    those by which a route goes, where there is one.
+    a session, BFD or announcements, the prefix for a route, the address for a service or for a pod
+    that goes out. `ways` are those by which a route goes, or whom the WAN saw, where there is one.
     """
 
     machine: str

@@ -170,11 +170,12 @@ def _outwards(sender: Pod, reached: Reached) -> Iterator[Finding]:
     wanted = " or ".join(sorted(sender.seen_outside_as))
     if source is None:
         why = reached.errors.get(pair, "nothing arrived")
-        yield Finding(sender.node, Check.WAN, f"{sender.label} cannot reach the WAN: {why}")
+        message = f"{sender.label} cannot reach the WAN: {why}"
+        yield Finding(sender.node, Check.WAN, message, sender.address)
     elif source not in sender.seen_outside_as:
         seen_as = f"{source}, not as its {sender.way_out} {wanted}"
         message = f"the WAN sees {sender.label} as {seen_as}"
-        yield Finding(sender.node, Check.WAN, message)
+        yield Finding(sender.node, Check.WAN, message, sender.address, frozenset({source}))
 
 
 def _listen(place: Place, address: str) -> socket.socket:

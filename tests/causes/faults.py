@@ -14,7 +14,7 @@ from twin import iproute, manifest
 from twin.machine import run_nft
 from twin.manifest import Manifest
 from twin.node import Node
-from verify import announcements, probes
+from verify import announcements, probes, reach
 from verify.causes.explain import explained
 from verify.causes.twin_witness import TwinWitness
 from verify.compare import all_differences
@@ -26,18 +26,19 @@ _LIMIT_SECONDS = 60
 Change = Callable[[Manifest], Manifest | None]
 
 
-def named_at_last(fabric: Standing, *causes: str, asks: bool = False) -> None:
+def named_at_last(fabric: Standing, *causes: str, asks: bool = False, sends: bool = False) -> None:
     """Wait until these causes are named, and no other."""
     deadline = time.monotonic() + _LIMIT_SECONDS
-    while (found := named(fabric, asks=asks)) != set(causes):
+    while (found := named(fabric, asks=asks, sends=sends)) != set(causes):
         assert time.monotonic() < deadline, f"not {causes} in {_LIMIT_SECONDS} s but {found}"
         time.sleep(0.1)
 
 
-def named(fabric: Standing, *, asks: bool = False) -> set[str]:
+def named(fabric: Standing, *, asks: bool = False, sends: bool = False) -> set[str]:
     """The causes that the verification names of sessions, routes and announcements.
 
-    But for what only follows from a session that is lost. Services are asked if `asks`.
+    But for what only follows from a session that is lost. Services are asked if `asks`, and pods
+    send to each other and to the WAN if `sends`.
     """
     stack = TwinStack(fabric.stack, fabric.plan)
     expected = stack.speakers()
@@ -46,6 +47,8 @@ def named(fabric: Standing, *, asks: bool = False) -> set[str]:
     findings += announcements.findings(fabric.plan, answers)
     if asks:
         findings += stack.remaining()
+    if sends:
+        findings += reach.findings(fabric.plan, reach.probe(fabric.stack, fabric.plan))
     witness = TwinWitness(fabric.stack, fabric.plan)
     return {
         cause.cause
@@ -114,6 +117,23 @@ def redeployed(fabric: Standing, change: Change, *machines: str) -> Iterator[Non
     finally:
         for name, node in before.items():
             fabric.put(name, node)
+
+
+def without(kind: str) -> Change:
+    """As if nobody had made any of these."""
+    return lambda document: None if document.get("kind") == kind else document
+
+
+def with_text(kind: str, old: str, new: str) -> Change:
+    """With other words in each document of a kind."""
+
+    def change(document: Manifest) -> Manifest:
+        if document.get("kind") != kind:
+            return document
+        text = yaml_text(dict(document))
+        return manifest.document(text.replace(old, new))
+
+    return change
 
 
 def gobgp(fabric: Standing, node: str, *words: str) -> None:

@@ -10,7 +10,6 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from rich.console import Console
 
-from render.yaml_text import yaml_text
 from tests.causes.faults import (
     Change,
     edited,
@@ -20,13 +19,14 @@ from tests.causes.faults import (
     named_at_last,
     redeployed,
     rules,
+    with_text,
+    without,
 )
 from tests.security.standing import Standing, eventually
-from twin import agentd, daemons, gobgpd, manifest
+from twin import agentd, daemons, gobgpd
 from twin.gobgp import Speaker
 from twin.load_balancer import TABLE
 from twin.machine import run_nft
-from twin.manifest import Manifest
 from verify.report import Report
 from verify.table import show
 from verify.twin_stack import TwinStack
@@ -48,23 +48,6 @@ def mended(fabric: Standing) -> Iterator[None]:
     """After the test, all is as planned again."""
     yield
     fabric.mend()
-
-
-def without(kind: str) -> Change:
-    """As if nobody had made any of these."""
-    return lambda document: None if document.get("kind") == kind else document
-
-
-def with_text(kind: str, old: str, new: str) -> Change:
-    """With other words in each document of a kind."""
-
-    def change(document: Manifest) -> Manifest:
-        if document.get("kind") != kind:
-            return document
-        text = yaml_text(dict(document))
-        return manifest.document(text.replace(old, new))
-
-    return change
 
 
 @pytest.mark.parametrize(

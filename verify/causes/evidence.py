@@ -88,8 +88,9 @@ class BfdEnd:
 class World:
     """What a cluster's API server says of services, and which pods answer.
 
-    `given` are the addresses that each service got. `node` is who looks: its own view may be old.
-    `announced` is what its BGP announces, or None where that cannot be seen.
+    It is a node's view, which may be old. `given` are the addresses that each service got,
+    `announced` is what the node's BGP announces, and `node` its object of the API; both are None
+    where they cannot be seen.
     """
 
     manifests: Sequence[Manifest]
@@ -97,6 +98,7 @@ class World:
     ready: AbstractSet[str]
     announced: frozenset[str] | None = None
     is_running: bool = True
+    node: Manifest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +146,8 @@ class Witness(Protocol):
 
     def untranslated(self, node: Node, address: str) -> bool | None:
         """Whether the node's load balancing lacks the address; None where it cannot be seen."""
+        ...
+
+    def unsteered(self, node: Node, pod: str) -> bool | None:
+        """Whether the node has no egress rules for a pod's address; None as before."""
         ...

@@ -8,19 +8,20 @@ from ipaddress import ip_network
 
 from config.families import Address
 from config.load_balancing import AddressType
-from config.machines import Node, Router
+from config.machines import Router
 from config.plan import Plan
 from config.services import Service
 from config.sessions import Session, SessionKind
 from verify import expectations
-from verify.causes import bfd, limits, routes, services, sessions, subjects, traffic
-from verify.causes.evidence import Told, Witness, World
+from verify.causes import bfd, egress, limits, routes, services, sessions, subjects, traffic
+from verify.causes.evidence import Told, Witness
+from verify.causes.looks import Looks
 from verify.model import Cause, Check, Finding, Kind
 
 
 def explained(plan: Plan, findings: Sequence[Finding], witness: Witness) -> tuple[Finding, ...]:
     """The findings, with the causes of each that has any. Without findings nothing is asked."""
-    judge = _Judge(plan, witness, tuple(findings))
+    judge = _Judge(plan, witness, Looks(plan, witness), tuple(findings))
     return tuple(
         replace(finding, causes=tuple(dict.fromkeys(judge.causes(finding)))) for finding in findings
     )
@@ -32,9 +33,8 @@ class _Judge:
 
     plan: Plan
     witness: Witness
+    looks: Looks
     findings: tuple[Finding, ...]
-    _told: dict[str, Told] = field(default_factory=dict)
-    _worlds: dict[str, World | None] = field(default_factory=dict)
     _sessions: dict[frozenset[Address], list[Cause]] = field(default_factory=dict)
     _bfd: dict[frozenset[Address], list[Cause]] = field(default_factory=dict)
 
@@ -49,6 +49,8 @@ class _Judge:
                 return self._of_route(finding)
             case Check.ANNOUNCEMENTS:
                 return self._of_announcement(finding)
+            case Check.WAN:
+                return egress.of_pod(self.looks, finding.about, next(iter(finding.ways), ""))
             case Check.VIPS:
                 return self._of_traffic(finding)
             case _:
@@ -91,7 +93,7 @@ class _Judge:
             return
         planned = self._planned(router).get(prefix, frozenset())
         lost = planned - finding.ways
-        told = self._told_by(router)
+        told = self.looks.told_by(router)
         yield from routes.next_hops(router.name, prefix, planned, finding.ways, told)
         for session in self.plan.sessions[router.name]:
             if str(session.neighbor) in lost and str(session.neighbor) not in told.vias.get(
@@ -110,8 +112,11 @@ class _Judge:
         if refused or node is None:
             return
         wanted = self._service(prefix)
-        world = self._world(node)
-        if wanted is None:
+        world = self.looks.world(node)
+        if gateway := egress.gateway(self.plan, node.name, routes.network(prefix)):
+            if world is not None:
+                yield from egress.unannounced(gateway, world, self.looks.addresses(node))
+        elif wanted is None:
             if world is not None and world.announced is not None:
                 yield from routes.unannounced(node.name, prefix, world.announced)
         elif world is not None:
@@ -129,14 +134,14 @@ class _Judge:
         for speaker in (end.speakers if end else None) or ():
             if speaker.neighbor == finding.about:
                 yield from limits.causes(router.name, session, speaker, allowed)
-        yield from routes.spoken_for_others(session, self._told_by(router))
+        yield from routes.spoken_for_others(session, self.looks.told_by(router))
 
     def _of_traffic(self, finding: Finding) -> Iterator[Cause]:
         wanted = self._service(f"{finding.about}/32")
         if wanted is None:
             return
         service, _ = wanted
-        worlds = [world for node in self.plan.nodes if (world := self._world(node))]
+        worlds = [world for node in self.plan.nodes if (world := self.looks.world(node))]
         prefixes = {finding.about, f"{finding.about}/32"}
         yield from traffic.causes(
             service,
@@ -180,16 +185,6 @@ class _Judge:
                 if service.addresses[kind] in network:
                     return service, kind
         return None
-
-    def _told_by(self, router: Router) -> Told:
-        if router.name not in self._told:
-            self._told[router.name] = self.witness.told(router)
-        return self._told[router.name]
-
-    def _world(self, node: Node) -> World | None:
-        if node.name not in self._worlds:
-            self._worlds[node.name] = self.witness.world(node)
-        return self._worlds[node.name]
 
     def _kind(self, machine: str) -> Kind:
         """Of who asks: what asks on a node is a pod."""

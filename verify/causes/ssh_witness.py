@@ -137,6 +137,10 @@ class SshWitness:
         """Cannot be seen: it is in the node's eBPF maps."""
         return None
 
+    def unsteered(self, node: Node, pod: str) -> bool | None:
+        """Cannot be seen, as before."""
+        return None
+
     def _ways_of(self, router: str, session: Session) -> list[Way]:
         neighbor = session.neighbor_name
         is_node = session.neighbor_kind is SessionKind.NODE

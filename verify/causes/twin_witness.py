@@ -15,7 +15,18 @@ from config.plan import Plan
 from config.sessions import Session
 from render import bird
 from render.cilium import LISTEN_PORT
-from twin import agentd, birdc, daemons, gobgp, gobgpd, iproute, lb_ipam, load_balancer, manifest
+from twin import (
+    agentd,
+    birdc,
+    daemons,
+    gobgp,
+    gobgpd,
+    iproute,
+    lb_ipam,
+    load_balancer,
+    manifest,
+    steering,
+)
 from twin.machine import MissingProgramError, run_nft
 from twin.place import Place
 from twin.router import control_socket
@@ -98,6 +109,7 @@ class TwinWitness:
             ready=agent.ready(),
             announced=_announced(place),
             is_running=bool(daemons.running_in(place.folder, agentd.PROGRAM)),
+            node=manifest.document(agent.node),
         )
 
     def untranslated(self, node: Node, address: str) -> bool | None:
@@ -106,7 +118,17 @@ class TwinWitness:
         if not place.stands:
             return None
         chains = ["inside", *(["outside"] if f"{address}/32" in _announced(place) else [])]
-        return not all(f"ip daddr {address} " in _listed(place, chain) for chain in chains)
+        return not all(
+            f"ip daddr {address} " in _listed(place, "chain", f"{load_balancer.TABLE} {chain}")
+            for chain in chains
+        )
+
+    def unsteered(self, node: Node, pod: str) -> bool | None:
+        """From the rules that its agent has made."""
+        place = Place(self.stack, node.name)
+        if not place.stands:
+            return None
+        return f"ip saddr {pod} " not in _listed(place, "table", steering.TABLE)
 
     def _way(self, session: Session, near: tuple[str, Address], far: tuple[str, Address]) -> Way:
         (source, own), (destination, other) = near, far
@@ -169,7 +191,8 @@ def _announced(place: Place) -> frozenset[str]:
     return frozenset()
 
 
-def _listed(place: Place, chain: str) -> str:
+def _listed(place: Place, kind: str, name: str) -> str:
+    """A table's or chain's rules; nothing where there is no such."""
     with suppress(MissingProgramError):
-        return run_nft(place, ["list", "chain", *load_balancer.TABLE.split(), chain])
+        return run_nft(place, ["list", kind, *name.split()])
     return ""

@@ -198,6 +198,19 @@ def test_the_api_server_tells_what_a_node_is_set_up_for(monkeypatch: pytest.Monk
     ]
 
 
+def test_the_api_server_tells_of_an_egress_address_that_nobody_advertises(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = make_plan(load({"datacentres": [{"nodes": 2}], "egress_gateway": {}}))
+    monkeypatch.setattr(ssh_probes, "run_all", lambda _addresses, _command, _seconds: {})
+    seen = SshWitness(plan, {ROUTER: Address("192.0.2.1", "", "")}, lambda _path: {"items": []}, 1)
+    missing = Finding(ROUTER, Check.ROUTES, "no route to the address", "10.113.0.1")
+    (finding,) = explained(plan, [missing], seen)
+    assert [cause.cause for cause in finding.causes] == [
+        "advertisement missing: no CiliumBGPAdvertisement has the interface egress"
+    ]
+
+
 def test_without_an_answer_nothing_is_concluded(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = witness(monkeypatch, {})
     monkeypatch.setattr(ssh_probes, "run_all", lambda _addresses, _command, _seconds: {})
