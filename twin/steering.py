@@ -14,11 +14,16 @@ from twin.manifest import TranslationError
 from twin.place import Place
 
 #: nftables' word for a family's tables and addresses.
-_WORDS = {Family.IPV4: "ip", Family.IPV6: "ip6"}
+WORDS = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 #: The first mark, which is also the number of the routing table that it leads to.
 _FIRST_MARK = 100
 _LAST_MARK = 199
+
+
+def table(family: Family) -> str:
+    """The table of nftables that a family's rules are in."""
+    return f"{WORDS[family]} egress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Steering:
     @property
     def table(self) -> str:
         """The table of nftables that its rules are in."""
-        return f"{_WORDS[self.family]} egress"
+        return table(self.family)
 
     @property
     def no_rules(self) -> str:
@@ -88,7 +93,7 @@ class Steering:
         return (entry for entry in self.entries if entry.node == self.name)
 
     def _match(self, entry: Entry) -> str:
-        word = _WORDS[self.family]
+        word = WORDS[self.family]
         return f"{word} saddr {entry.source} {word} daddr {entry.destination}"
 
     def _marks(self) -> Iterator[str]:

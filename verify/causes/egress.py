@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from config.egress_gateways import Gateway
+from config.families import Address, Network, family_of, single
 from config.plan import Plan
 from render.egress import INTERFACE
+from twin import steering
 from twin.manifest import Manifest, labels, mapping, name, selects, sequence
 from verify import reach
 from verify.causes.evidence import World
@@ -19,6 +20,19 @@ from verify.reach import Pod
 _POLICY = "CiliumEgressGatewayPolicy"
 _ADVERTISEMENT = "CiliumBGPAdvertisement"
 _REFRESH = "`pulumi up --refresh` brings it back to the plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A node as an egress gateway in one family."""
+
+    node: str
+    address: Address
+
+    @property
+    def route(self) -> Network:
+        """What the node announces."""
+        return single(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,8 @@ def gateway(plan: Plan, node: str, prefix: str) -> Gateway | None:
 
 
 def _gateways(plan: Plan) -> Sequence[Gateway]:
-    return plan.egress_gateway.gateways if plan.egress_gateway else ()
+    planned = plan.egress_gateway.gateways if plan.egress_gateway else ()
+    return [Gateway(of.node, address) for of in planned for address in of.addresses]
 
 
 def _by_wan(plan: Plan) -> Mapping[str, str]:
@@ -86,12 +101,13 @@ def _causes(way: Way, seen_as: str, routers: Mapping[str, str]) -> list[Cause]:
     """What keeps the pod from leaving as its gateway. `routers` are by their WAN address."""
     found = [*_policy(way), *_interface(way.gateway, way.addresses)]
     if not found and way.unsteered:
+        table = steering.table(family_of(way.gateway.address))
         found.append(
             Cause(
                 f"no egress rules: {', '.join(way.unsteered)} does nothing with what "
                 f"{way.pod.name} sends",
                 "see whether Cilium's agent runs there, and `cilium-dbg bpf egress list`; on the "
-                "twin, `nft list table ip egress` and `pulumi up --refresh`",
+                f"twin, `nft list table {table}` and `pulumi up --refresh`",
             )
         )
     if not found and seen_as in routers:

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from ipaddress import ip_address
 
-from config.families import Address
+from config.families import Address, family_of
 from config.machines import Node, Router
 from config.plan import Plan
 from config.sessions import Session
@@ -128,7 +129,9 @@ class TwinWitness:
         place = Place(self.stack, node.name)
         if not place.stands:
             return None
-        return f"ip saddr {pod} " not in _listed(place, "table", steering.TABLE)
+        family = family_of(ip_address(pod))
+        rule = f"{steering.WORDS[family]} saddr {pod} "
+        return rule not in _listed(place, "table", steering.table(family))
 
     def _way(self, session: Session, near: tuple[str, Address], far: tuple[str, Address]) -> Way:
         (source, own), (destination, other) = near, far
