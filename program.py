@@ -83,10 +83,12 @@ def build(
 
 def of_family(plan: Plan, family: Family) -> dict[str, dict[str, str]]:
     """The outputs that there are in each family of addresses."""
+    services = plan.load_balancing.demo
     return {
         "node_ips": {node.name: str(node.lan.ip(family)) for node in plan.nodes},
         "router_ips": {router.name: str(router.lan.ip(family)) for router in plan.routers},
         "pod_cidrs": {node.name: str(of(family, node.pod_cidrs)) for node in plan.nodes},
+        "vips": {service.name: str(of(family, service.vips)) for service in services},
         "egress_addresses": {
             gateway.datacentre: str(address)
             for gateway in (plan.egress_gateway.gateways if plan.egress_gateway else ())
@@ -102,8 +104,6 @@ def export(settings: Settings, plan: Plan, outputs: Mapping[str, object]) -> Non
         pulumi.export(name, addresses)
     for second in others:
         pulumi.export("second_family", second)
-    services = plan.load_balancing.demo
-    pulumi.export("vips", {service.name: str(service.vip) for service in services})
     pulumi.export("scrape", scrape.targets(plan, agents="kubeconfig" in outputs))
     pulumi.export("fabric", settings.fabric.model_dump(mode="json", exclude_defaults=True))
     for name, output in outputs.items():

@@ -69,7 +69,8 @@ class Addressing:
 
     def vips(self, datacentre: Datacentre) -> Network:
         """The datacentre's own pool of VIPs, where each has one."""
-        return self._block("vips", self.fabric.load_balancing.pool_prefix_length, datacentre.index)
+        settings = self.fabric.load_balancing.in_family(self.family)
+        return self._block("vips", settings.pool_prefix_length, datacentre.index)
 
     def egress(self, datacentre: Datacentre) -> Address:
         """The address by which the datacentre's selected pods leave the fabric."""

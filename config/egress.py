@@ -15,9 +15,6 @@ from config.labels import Labels
 from config.scalars import Address, Address6, AnyPrefix, refusal
 from config.strict import Strict
 
-#: The field with a gateway's address of a family.
-OWN_ADDRESS = {Family.IPV4: "address", Family.IPV6: "ipv6_address"}
-
 
 class Gateway(Strict):
     """One datacentre's gateway. What is left out follows from the plan."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from config.addressing import positions
-from config.egress import OWN_ADDRESS, EgressGateway
+from config.egress import EgressGateway
 from config.egress_gateways import FIELD, destinations, egress_families, gateway, own_ranges
 from config.errors import ConfigurationError, Problem
 from config.families import Address, Family, family_of, is_within
 from config.plan import make_plan
+from config.scalars import OWN_ADDRESS
 from config.schema import Fabric, Substrate
 from config.settings import Settings
 

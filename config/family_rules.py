@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from config.addressing import OWN_LAN, positions, second_peering_field
-from config.egress import OWN_ADDRESS
 from config.egress_gateways import FIELD as EGRESS_GATEWAY
 from config.errors import Problem
 from config.families import Family, Network, family_of
-from config.load_balancing import LoadBalancing
+from config.load_balancing import IN_EACH_FAMILY, LoadBalancing
 from config.ranges import LENGTHS, RANGES
 from config.redundancy import SECOND_PEERING, SECOND_PEERING_EXAMPLE
+from config.scalars import OWN_ADDRESS
 from config.schema import Fabric, Substrate
 from config.settings import Settings
 
@@ -31,7 +31,6 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _of_absent_families(fabric)
     yield from _prefixes_of_either(fabric)
     yield from _second_peering(fabric)
-    yield from _services(fabric)
     yield from _egress_gateways(fabric)
     yield from _limits_of_kubernetes(fabric)
     yield from _libvirt(settings)
@@ -48,6 +47,7 @@ def _of_absent_families(fabric: Fabric) -> Iterator[Problem]:
             value = getattr(holder, name)
             if value != defaults[name].default:
                 yield _absent(fabric, fabric.ranges_of(family).field(name), value, family)
+        yield from _of_absent_services(fabric, family)
         for field, datacentre in positions(fabric):
             if lan := datacentre.own_lan(family):
                 yield _absent(fabric, f"{field}.{OWN_LAN[family]}", lan, family)
@@ -56,6 +56,20 @@ def _of_absent_families(fabric: Fabric) -> Iterator[Problem]:
             if address := gateway.own_address(family):
                 field = f"{EGRESS_GATEWAY}.gateways.{name}.{OWN_ADDRESS[family]}"
                 yield _absent(fabric, field, address, family)
+
+
+def _of_absent_services(fabric: Fabric, family: Family) -> Iterator[Problem]:
+    settings = fabric.load_balancing
+    own = settings.in_family(family)
+    defaults = LoadBalancing().in_family(family)
+    for name in IN_EACH_FAMILY:
+        value = getattr(own, name)
+        if value != getattr(defaults, name):
+            yield _absent(fabric, own.field(name), value, family)
+    for position, service in enumerate(settings.demo):
+        if wanted := service.own_address(family):
+            field = f"fabric.load_balancing.demo[{position}].{OWN_ADDRESS[family]}"
+            yield _absent(fabric, field, wanted, family)
 
 
 def _prefixes_of_either(fabric: Fabric) -> Iterator[Problem]:
@@ -86,17 +100,6 @@ def _second_peering(fabric: Fabric) -> Iterator[Problem]:
                 f"is not given, and {other} is, so the network lacks {family.label}",
                 f"write a prefix such as {SECOND_PEERING_EXAMPLE[family]}, or leave both out",
             )
-
-
-def _services(fabric: Fabric) -> Iterator[Problem]:
-    """Pools and services of the demo have no addresses of IPv6 yet."""
-    if Family.IPV4 not in fabric.families and fabric.load_balancing != LoadBalancing():
-        yield Problem(
-            "fabric.load_balancing",
-            None,
-            "is of IPv4 alone, which the fabric has not",
-            "leave it out, or write families: [ipv6, ipv4]",
-        )
 
 
 def _egress_gateways(fabric: Fabric) -> Iterator[Problem]:

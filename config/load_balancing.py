@@ -7,14 +7,16 @@ Field names that Cilium has are Cilium's (docs.cilium.io, "LoadBalancer IP Addre
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from config.families import Family, Network
 from config.labels import Labels
-from config.scalars import Address, DnsLabel, Prefix, Whole, refusal
+from config.scalars import Address, Address6, DnsLabel, Prefix, Prefix6, Whole, refusal
 from config.strict import Strict
 
 
@@ -36,8 +38,9 @@ class TrafficPolicy(StrEnum):
 class DemoService(Strict):
     """A service of the demo, with the pods behind it.
 
-    Its addresses follow from `index`, unless it asks for an `address` of the pool. `datacentre`
-    keeps its pods, and where pools are per datacentre its address, in that one.
+    Its addresses follow from `index`, unless it asks for an `address` of the pool, or in IPv6 an
+    `ipv6_address`. `datacentre` keeps its pods, and where pools are per datacentre its addresses,
+    in that one.
     """
 
     name: DnsLabel
@@ -47,6 +50,11 @@ class DemoService(Strict):
     port: Whole = Field(default=80, ge=1, le=65535)
     external_traffic_policy: TrafficPolicy = TrafficPolicy.CLUSTER
     address: Address | None = None
+    ipv6_address: Address6 | None = None
+
+    def own_address(self, family: Family) -> IPv4Address | IPv6Address | None:
+        """The VIP that it asks for in this family, if it does."""
+        return self.address if family is Family.IPV4 else self.ipv6_address
 
 
 _DEMO_NAME = "nginx"
@@ -64,6 +72,33 @@ def _spell_out_demo(value: object) -> object:
     ]
 
 
+#: The fields that there are once in each family.
+IN_EACH_FAMILY = ("pool_prefix_length", "external_ips", "aggregation_length")
+
+
+class Ipv6LoadBalancing(Strict):
+    """What IPv6 has of its own. Its pools are made of `fabric.ipv6.vips`."""
+
+    pool_prefix_length: Whole = Field(default=120, ge=48, le=126)
+    external_ips: Prefix6 = IPv6Network("fd75:6e64:6572:72::/112")
+    aggregation_length: Whole | None = Field(default=None, ge=48, le=127)
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyLoadBalancing:
+    """The settings of services in one family."""
+
+    family: Family
+    pool_prefix_length: int
+    external_ips: Network
+    aggregation_length: int | None
+
+    def field(self, name: str) -> str:
+        """The path of one of them in the configuration."""
+        own = "" if self.family is Family.IPV4 else "ipv6."
+        return f"fabric.load_balancing.{own}{name}"
+
+
 class LoadBalancing(Strict):
     """Pools of VIPs, what nodes announce of services, and services to show it.
 
@@ -78,9 +113,16 @@ class LoadBalancing(Strict):
     external_ips: Prefix = IPv4Network("10.114.0.0/16")
     selector: Labels = Field(default_factory=dict)
     aggregation_length: Whole | None = Field(default=None, ge=8, le=31)
+    ipv6: Ipv6LoadBalancing = Ipv6LoadBalancing()
     demo: Annotated[tuple[DemoService, ...], BeforeValidator(_spell_out_demo)] = ()
 
     @property
     def has_pool_for_each(self) -> bool:
         """Whether each datacentre has a pool of its own."""
         return self.pools == "per-datacentre"
+
+    def in_family(self, family: Family) -> FamilyLoadBalancing:
+        """What there is once in each family, in this one."""
+        holder = self if family is Family.IPV4 else self.ipv6
+        own = {name: getattr(holder, name) for name in IN_EACH_FAMILY}
+        return FamilyLoadBalancing(family, **own)

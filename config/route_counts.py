@@ -1,4 +1,4 @@
-"""How many routes each choice of `pod_routes` costs."""
+"""How many routes each choice of `pod_routes` costs, in all families together."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ def pod_route_counts(plan: Plan) -> dict[PodRoutes, int]:
     Its own nodes' are among them, whatever is chosen: it has those from the nodes themselves.
     """
     everyone, others = len(plan.nodes), len(plan.sites) - 1
-    return {
+    own = max((len(site.nodes) for site in plan.sites), default=0)
+    of_family = {
         PodRoutes.EACH: everyone,
-        PodRoutes.SUMMARY: max((len(site.nodes) for site in plan.sites), default=0) + others,
-        PodRoutes.NONE: max((len(site.nodes) for site in plan.sites), default=0),
+        PodRoutes.SUMMARY: own + others,
+        PodRoutes.NONE: own,
     }
+    return {choice: count * len(plan.families) for choice, count in of_family.items()}
 
 
 def service_route_count(plan: Plan) -> int:

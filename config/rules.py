@@ -12,7 +12,7 @@ from config import asns, egress_rules, family_rules, service_rules
 from config.addressing import OWN_LAN, Addressing, positions, second_peering_field
 from config.duplicates import duplicates
 from config.errors import ConfigurationError, Problem
-from config.families import Family, Network
+from config.families import Network
 from config.load_balancing import AddressType
 from config.observability import Discovery, Observability
 from config.schema import Datacentre, Fabric, Substrate
@@ -84,9 +84,9 @@ def _overlaps(addressing: Addressing) -> Iterator[Problem]:
     ]
     if second := fabric.redundancy.second_peering_of(addressing.family):
         named.append((second_peering_field(addressing.family), second))
-    services = fabric.load_balancing
-    if AddressType.EXTERNAL_IP in services.announce and addressing.family is Family.IPV4:
-        named.append(("fabric.load_balancing.external_ips", services.external_ips))
+    if AddressType.EXTERNAL_IP in fabric.load_balancing.announce:
+        services = fabric.load_balancing.in_family(addressing.family)
+        named.append((services.field("external_ips"), services.external_ips))
     shared = list(named)
     if any(datacentre.own_lan(addressing.family) is None for datacentre in fabric.datacentres):
         named.append((ranges.field("lans"), ranges.lans))

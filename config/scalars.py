@@ -18,6 +18,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
+from config.families import Family
+
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 # The transports that libvirt's plugin knows (terraform-provider-libvirt, connection_uri.go).
 _LIBVIRT_URI = re.compile(r"qemu(\+(unix|ssh|tcp|tls))?://[^\s]*/(system|session)(\?\S*)?")
@@ -181,3 +183,6 @@ Password = Annotated[SecretStr, AfterValidator(_password)]
 LibvirtUri = Annotated[str, AfterValidator(_libvirt_uri)]
 Seconds = Annotated[Whole, Field(ge=1, le=65535)]
 Milliseconds = Annotated[Whole, Field(ge=1, le=60_000)]
+
+#: The fields of an address that is there once in each family.
+OWN_ADDRESS = {Family.IPV4: "address", Family.IPV6: "ipv6_address"}

@@ -6,11 +6,13 @@ An address is the number of its service within a range, or the one that the serv
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from config.addressing import Addressing
 from config.errors import ConfigurationError, Problem
-from config.families import Address, Network
-from config.load_balancing import AddressType, DemoService
+from config.families import Address, Family, Network
+from config.load_balancing import AddressType, DemoService, FamilyLoadBalancing
+from config.ranges import Ranges
 from config.schema import Fabric
 
 #: Where ClusterIPs of services of ours begin, behind those of the API server (1) and of DNS (10).
@@ -18,29 +20,43 @@ from config.schema import Fabric
 #: large one (Kubernetes, "Service ClusterIP allocation").
 FIRST_CLUSTER_IP_HOST = 11
 
-#: The setting that says where addresses of each type come from.
-RANGE_FIELDS = {
-    AddressType.LOAD_BALANCER_IP: "fabric.vips",
-    AddressType.EXTERNAL_IP: "fabric.load_balancing.external_ips",
-    AddressType.CLUSTER_IP: "fabric.services",
-}
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServiceAddressing:
-    """The addresses of a fabric's services. Methods raise `ConfigurationError`."""
+    """The addresses of a fabric's services in one family. Methods raise `ConfigurationError`."""
 
     fabric: Fabric
+    family: Family = Family.IPV4
+
+    @cached_property
+    def settings(self) -> FamilyLoadBalancing:
+        """The settings of services in this family."""
+        return self.fabric.load_balancing.in_family(self.family)
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        """The fabric's ranges in this family."""
+        return self.fabric.ranges_of(self.family)
 
     def range_of(self, kind: AddressType) -> Network:
         """Where all addresses of this type come from."""
         match kind:
             case AddressType.LOAD_BALANCER_IP:
-                return self.fabric.vips
+                return self.ranges.vips
             case AddressType.EXTERNAL_IP:
-                return self.fabric.load_balancing.external_ips
+                return self.settings.external_ips
             case AddressType.CLUSTER_IP:
-                return self.fabric.services
+                return self.ranges.services
+
+    def field_of(self, kind: AddressType) -> str:
+        """The setting that says where addresses of this type come from."""
+        match kind:
+            case AddressType.LOAD_BALANCER_IP:
+                return self.ranges.field("vips")
+            case AddressType.EXTERNAL_IP:
+                return self.settings.field("external_ips")
+            case AddressType.CLUSTER_IP:
+                return self.ranges.field("services")
 
     def pool_of(self, service: DemoService) -> Network:
         """The pool that the service's VIP is from. Its datacentre must be one of the fabric's."""
@@ -56,22 +72,23 @@ class ServiceAddressing:
                 f"name one of {', '.join(d.name for d in self.fabric.datacentres)}",
             )
         if settings.has_pool_for_each:
-            return Addressing(self.fabric).vips(named[0])
-        return self.fabric.vips
+            return Addressing(self.fabric, self.family).vips(named[0])
+        return self.ranges.vips
 
     def address(self, service: DemoService, kind: AddressType) -> Address:
         """The service's address of this type."""
         match kind:
             case AddressType.LOAD_BALANCER_IP:
                 pool = self.pool_of(service)
-                if service.address is not None:
-                    return service.address
-                return _host(RANGE_FIELDS[kind], pool, service, service.index)
+                own = service.own_address(self.family)
+                if own is not None:
+                    return own
+                return _host(self.field_of(kind), pool, service, service.index)
             case AddressType.EXTERNAL_IP:
-                return _host(RANGE_FIELDS[kind], self.range_of(kind), service, service.index)
+                return _host(self.field_of(kind), self.range_of(kind), service, service.index)
             case AddressType.CLUSTER_IP:
                 host = FIRST_CLUSTER_IP_HOST + service.index - 1
-                return _host(RANGE_FIELDS[kind], self.range_of(kind), service, host)
+                return _host(self.field_of(kind), self.range_of(kind), service, host)
 
 
 def _host(field: str, network: Network, service: DemoService, host: int) -> Address:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from ipaddress import IPv4Address
 
 from config.addressing import Addressing
 from config.duplicates import duplicates
 from config.errors import ConfigurationError, Problem
+from config.families import Address
 from config.load_balancing import AddressType, DemoService, TrafficPolicy
 from config.plan import make_plan
+from config.scalars import OWN_ADDRESS
 from config.schema import Fabric, PodRoutes
-from config.service_addressing import RANGE_FIELDS, ServiceAddressing
+from config.service_addressing import ServiceAddressing
 from config.settings import Settings
 
 _FIELD = "fabric.load_balancing"
@@ -22,13 +23,16 @@ _FIELD = "fabric.load_balancing"
 def problems(settings: Settings) -> Iterator[Problem]:
     """Every rule that the settings of services break."""
     fabric = settings.fabric
+    addressings = [ServiceAddressing(fabric, family) for family in fabric.families]
     yield from _announced_twice(fabric)
-    yield from _aggregation(fabric)
+    for addressing in addressings:
+        yield from _aggregation(addressing)
     yield from duplicates(list(_demo(fabric)), "service")
-    yield from _addresses(fabric)
+    yield from _addresses(addressings)
     for field, service in _demo(fabric):
         yield from _datacentre(fabric, field, service)
-        yield from _requested(fabric, field, service)
+        for addressing in addressings:
+            yield from _requested(addressing, field, service)
     yield from _unreachable_pods(fabric)
     yield from _crowded_nodes(settings)
 
@@ -45,56 +49,57 @@ def _announced_twice(fabric: Fabric) -> Iterator[Problem]:
             yield Problem(f"{_FIELD}.announce[{position}]", kind, "is there twice", "write it once")
 
 
-def _aggregation(fabric: Fabric) -> Iterator[Problem]:
+def _aggregation(addressing: ServiceAddressing) -> Iterator[Problem]:
     """An aggregate must stay in its range, and Cilium makes none for `Local` (1.18 and later)."""
-    settings, addressing = fabric.load_balancing, ServiceAddressing(fabric)
-    length = settings.aggregation_length
+    settings, own = addressing.fabric.load_balancing, addressing.settings
+    length, length_field = own.aggregation_length, own.field("aggregation_length")
     if length is None:
         return
     ranges = [
-        (RANGE_FIELDS[kind], addressing.range_of(kind).prefixlen) for kind in settings.announce
+        (addressing.field_of(kind), addressing.range_of(kind).prefixlen)
+        for kind in settings.announce
     ]
     if settings.has_pool_for_each:
-        ranges.append((f"{_FIELD}.pool_prefix_length", settings.pool_prefix_length))
+        ranges.append((own.field("pool_prefix_length"), own.pool_prefix_length))
     for field, shortest in ranges:
         if length < shortest:
             yield Problem(
-                f"{_FIELD}.aggregation_length",
+                length_field,
                 length,
                 f"would announce more than {field}, which is a /{shortest}",
                 f"write {shortest} or more",
             )
             break
-    for field, service in _demo(fabric):
+    for field, service in _demo(addressing.fabric):
         if service.external_traffic_policy is TrafficPolicy.LOCAL:
             yield Problem(
                 f"{field}.external_traffic_policy",
                 service.external_traffic_policy,
-                f"is never aggregated by Cilium, and {_FIELD}.aggregation_length is {length}",
+                f"is never aggregated by Cilium, and {length_field} is {length}",
                 "use Cluster, or leave aggregation_length out",
             )
 
 
-def _addresses(fabric: Fabric) -> Iterator[Problem]:
-    """Asks the address plan for every pool and every service's addresses."""
-    addressing, settings = ServiceAddressing(fabric), fabric.load_balancing
-    questions: list[Callable[[], object]] = []
-    if settings.has_pool_for_each:
-        vips = Addressing(fabric).vips
-        questions += [partial(vips, datacentre) for datacentre in fabric.datacentres]
-    questions += [
-        partial(addressing.address, service, kind)
-        for _, service in _demo(fabric)
-        for kind in (AddressType.LOAD_BALANCER_IP, *settings.announce)
-    ]
+def _addresses(addressings: Sequence[ServiceAddressing]) -> Iterator[Problem]:
+    """Asks the address plans for every pool and every service's addresses."""
     found: dict[str, Problem] = {}
-    for ask in questions:
+    for ask in (ask for addressing in addressings for ask in _questions(addressing)):
         try:
             ask()
         except ConfigurationError as error:
             for problem in error.problems:
                 found.setdefault(problem.field, problem)
     yield from found.values()
+
+
+def _questions(addressing: ServiceAddressing) -> Iterator[Callable[[], object]]:
+    fabric, settings = addressing.fabric, addressing.fabric.load_balancing
+    if settings.has_pool_for_each:
+        vips = Addressing(fabric, addressing.family).vips
+        yield from (partial(vips, datacentre) for datacentre in fabric.datacentres)
+    for _, service in _demo(fabric):
+        for kind in (AddressType.LOAD_BALANCER_IP, *settings.announce):
+            yield partial(addressing.address, service, kind)
 
 
 def _datacentre(fabric: Fabric, field: str, service: DemoService) -> Iterator[Problem]:
@@ -112,34 +117,32 @@ def _datacentre(fabric: Fabric, field: str, service: DemoService) -> Iterator[Pr
         )
 
 
-def _requested(fabric: Fabric, field: str, service: DemoService) -> Iterator[Problem]:
+def _requested(
+    addressing: ServiceAddressing, field: str, service: DemoService
+) -> Iterator[Problem]:
     """LB IPAM leaves a service without an address where it asks for one that no pool has."""
-    wanted = service.address
+    field = f"{field}.{OWN_ADDRESS[addressing.family]}"
+    wanted = service.own_address(addressing.family)
     if wanted is None:
         return
     with suppress(ConfigurationError):  # named by the rule on addresses
-        addressing = ServiceAddressing(fabric)
         pool = addressing.pool_of(service)
         if wanted not in pool:
             reason = f"is not in {pool}, the pool of its VIPs"
-            yield Problem(f"{field}.address", wanted, reason, "ask for one of that, or for none")
+            yield Problem(field, wanted, reason, "ask for one of that, or for none")
         elif wanted in (pool.network_address, pool.broadcast_address):
             reason = f"is the first or last of {pool}, which the pool does not hand out"
-            yield Problem(f"{field}.address", wanted, reason, "ask for one between them")
-    if others := [name for name, other in _demo(fabric) if _has(fabric, other, wanted, service)]:
-        yield Problem(
-            f"{field}.address",
-            wanted,
-            f"is also that of {others[0]}",
-            "ask for another, or for none",
-        )
+            yield Problem(field, wanted, reason, "ask for one between them")
+    for other_field, other in _demo(addressing.fabric):
+        if other is not service and _has(addressing, other, wanted):
+            reason = f"is also that of {other_field}"
+            yield Problem(field, wanted, reason, "ask for another, or for none")
+            break
 
 
-def _has(fabric: Fabric, other: DemoService, vip: IPv4Address, than: DemoService) -> bool:
-    """Whether a service other than this one has the VIP."""
+def _has(addressing: ServiceAddressing, service: DemoService, vip: Address) -> bool:
     with suppress(ConfigurationError):  # named by the rule on addresses
-        address = ServiceAddressing(fabric).address(other, AddressType.LOAD_BALANCER_IP)
-        return other is not than and address == vip
+        return addressing.address(service, AddressType.LOAD_BALANCER_IP) == vip
     return False
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
 from config.addressing import Addressing
-from config.families import Address, Family, Network, of
+from config.families import Address, Family, Network, family_of
 from config.load_balancing import AddressType, DemoService, LoadBalancing, TrafficPolicy
 from config.machines import Node, Role, Site
 from config.pods import pod_address
@@ -18,16 +18,19 @@ from config.service_addressing import ServiceAddressing
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A range that VIPs come from. A pool of one datacentre is for the services of that one."""
+    """The ranges that VIPs come from, one in each family.
+
+    A pool of one datacentre is for the services of that one.
+    """
 
     name: str
-    cidr: Network
+    cidrs: tuple[Network, ...]
     datacentre: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A pod behind a service: the number of it on its node, from 1, and its address there.
+    """A pod behind a service: the number of it on its node, from 1, and its addresses there.
 
     The twin's pods are these. On a cluster they are on these nodes, with addresses of their own.
     """
@@ -35,7 +38,7 @@ class Backend:
     node: str
     datacentre: str
     number: int
-    address: Address
+    addresses: tuple[Address, ...]
 
     @property
     def pod(self) -> str:
@@ -45,33 +48,37 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service with all its addresses. `datacentre` is where its pods must be, if anywhere."""
+    """A service with all its addresses, of each type one in each family.
+
+    `datacentre` is where its pods must be, if anywhere.
+    """
 
     name: str
     port: int
     policy: TrafficPolicy
     replicas: int
     datacentre: str | None
-    addresses: Mapping[AddressType, Address]
+    addresses: Mapping[AddressType, tuple[Address, ...]]
     backends: tuple[Backend, ...]
 
     @property
-    def vip(self) -> Address:
-        """The address of the load balancer."""
+    def vips(self) -> tuple[Address, ...]:
+        """The addresses of the load balancer."""
         return self.addresses[AddressType.LOAD_BALANCER_IP]
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What is decided of services.
+    """What is decided of services. What there is once in each family is in the families' order.
 
+    `aggregation_lengths` are those of the families in which addresses are aggregated.
     `announced` are the ranges that announced addresses come from, with the length of the routes.
     """
 
     pools: tuple[Pool, ...]
     announce: tuple[AddressType, ...]
     selector: Mapping[str, str]
-    aggregation_length: int | None
+    aggregation_lengths: Mapping[Family, int]
     announced: tuple[tuple[Network, int], ...]
     demo: tuple[Service, ...]
 
@@ -82,27 +89,25 @@ class Services:
 
 
 def make_services(fabric: Fabric, sites: Sequence[Site]) -> Services:
-    """Decide everything that follows from the settings. Raises `ConfigurationError`.
-
-    Addresses of services are of IPv4: a fabric without it has no pools and announces none.
-    """
-    if Family.IPV4 not in fabric.families:
-        own = fabric.load_balancing
-        return Services((), own.announce, own.selector, own.aggregation_length, (), ())
-    settings, addressing = fabric.load_balancing, ServiceAddressing(fabric)
+    """Decide everything that follows from the settings. Raises `ConfigurationError`."""
+    settings = fabric.load_balancing
+    addressings = [ServiceAddressing(fabric, family) for family in fabric.families]
+    lengths = {of.family: of.settings.aggregation_length for of in addressings}
+    aggregation_lengths = {family: length for family, length in lengths.items() if length}
     schedulable = _schedulable(sites)
     taken: Counter[str] = Counter()
     return Services(
         pools=tuple(_pools(fabric)),
         announce=settings.announce,
         selector=settings.selector,
-        aggregation_length=settings.aggregation_length,
+        aggregation_lengths=aggregation_lengths,
         announced=tuple(
-            (addressing.range_of(kind), settings.aggregation_length or 32)
-            for kind in settings.announce
+            (network, aggregation_lengths.get(addressing.family, network.max_prefixlen))
+            for addressing in addressings
+            for network in map(addressing.range_of, settings.announce)
         ),
         demo=tuple(
-            _service(item, settings, addressing, schedulable, taken) for item in settings.demo
+            _service(item, settings, addressings, schedulable, taken) for item in settings.demo
         ),
     )
 
@@ -118,32 +123,37 @@ def announcements(services: Services, sites: Sequence[Site]) -> dict[Network, fr
         with_pods = frozenset(backend.node for backend in service.backends)
         for kind in services.announce:
             is_local = service.policy is TrafficPolicy.LOCAL and kind is not AddressType.CLUSTER_IP
-            found[_prefix(service, kind, services)] |= with_pods if is_local else everyone
+            for address in service.addresses[kind]:
+                found[_prefix(address, services)] |= with_pods if is_local else everyone
     return {prefix: nodes for prefix, nodes in found.items() if nodes}
 
 
-def _prefix(service: Service, kind: AddressType, services: Services) -> Network:
-    length = services.aggregation_length or 32
-    return ip_network((service.addresses[kind], length), strict=False)
+def _prefix(address: Address, services: Services) -> Network:
+    length = services.aggregation_lengths.get(family_of(address), address.max_prefixlen)
+    return ip_network((address, length), strict=False)
 
 
 def _pools(fabric: Fabric) -> Iterator[Pool]:
     if not fabric.load_balancing.has_pool_for_each:
-        yield Pool("fabric", fabric.vips)
+        yield Pool("fabric", tuple(ranges.vips for ranges in fabric.ranges))
         return
+    addressings = [Addressing(fabric, family) for family in fabric.families]
     for datacentre in sorted(fabric.datacentres, key=lambda datacentre: datacentre.index):
-        yield Pool(datacentre.name, Addressing(fabric).vips(datacentre), datacentre.name)
+        cidrs = tuple(addressing.vips(datacentre) for addressing in addressings)
+        yield Pool(datacentre.name, cidrs, datacentre.name)
 
 
 def _service(
     item: DemoService,
     settings: LoadBalancing,
-    addressing: ServiceAddressing,
+    addressings: Iterable[ServiceAddressing],
     schedulable: Mapping[str, Sequence[Node]],
     taken: Counter[str],
 ) -> Service:
     kinds = dict.fromkeys((AddressType.LOAD_BALANCER_IP, *settings.announce))
-    addresses = {kind: addressing.address(item, kind) for kind in kinds}
+    addresses = {
+        kind: tuple(addressing.address(item, kind) for addressing in addressings) for kind in kinds
+    }
     return Service(
         name=item.name,
         port=item.port,
@@ -182,6 +192,5 @@ def _backends(
         placed.update((node.name, node.datacentre))
         taken[node.name] += 1
         number = taken[node.name]
-        yield Backend(
-            node.name, node.datacentre, number, pod_address(of(Family.IPV4, node.pod_cidrs), number)
-        )
+        addresses = tuple(pod_address(cidr, number) for cidr in node.pod_cidrs)
+        yield Backend(node.name, node.datacentre, number, addresses)

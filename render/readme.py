@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.families import with_port
 from config.plan import Plan
 from config.route_counts import pod_route_counts, service_route_count
 from render.templating import fill
@@ -14,5 +15,6 @@ def readme(plan: Plan, *, cluster: bool) -> str:
         plan=plan,
         cluster=cluster,
         pod_routes=pod_route_counts(plan),
+        with_port=with_port,
         service_routes=service_route_count(plan),
     )

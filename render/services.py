@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from config.families import Family
+from config.families import Family, of
 from config.load_balancing import AddressType
 from config.plan import Plan
 from config.services import Pool, Service
@@ -35,18 +35,22 @@ _TEMPLATES = "/etc/nginx/templates"
 
 @dataclass(frozen=True, slots=True)
 class ServiceArtifacts:
-    """A service of the demo: its objects, and the EndpointSlice, which a cluster makes itself."""
+    """A service of the demo: its objects, and the EndpointSlices, which a cluster makes itself.
+
+    There is one of those in each family (Kubernetes docs, "EndpointSlices", address types).
+    """
 
     name: str
     config_map: Document
     deployment: Document
     service: Document
-    endpoint_slice: Document
+    endpoint_slices: tuple[Document, ...]
 
 
 def pool(planned: Pool) -> Document:
-    """The pool's `CiliumLoadBalancerIPPool`. Its first and last address stay out of use.
+    """The pool's `CiliumLoadBalancerIPPool`, with a block in each family.
 
+    A block's first and last address stay out of use, in IPv6 too (Cilium's operator/pkg/lbipam).
     A pool of one datacentre is for services that carry the datacentre's label.
     """
     selector = (
@@ -59,7 +63,7 @@ def pool(planned: Pool) -> Document:
         "kind": "CiliumLoadBalancerIPPool",
         "metadata": {"name": planned.name},
         "spec": {
-            "blocks": [{"cidr": str(planned.cidr)}],
+            "blocks": [{"cidr": str(cidr)} for cidr in planned.cidrs],
             "allowFirstLastIPs": "No",
             **selector,
         },
@@ -75,8 +79,8 @@ def advertisement(plan: Plan) -> Document | None:
     if not services.announce:
         return None
     addresses: Document = {"addresses": [str(kind) for kind in services.announce]}
-    if services.aggregation_length is not None:
-        addresses["aggregationLengthIPv4"] = services.aggregation_length
+    for family, length in services.aggregation_lengths.items():
+        addresses[f"aggregationLength{family.label}"] = length
     return {
         "advertisementType": "Service",
         "service": addresses,
@@ -88,29 +92,28 @@ def demo(plan: Plan, service: Service) -> ServiceArtifacts:
     """The objects of one service of the demo."""
     return ServiceArtifacts(
         name=service.name,
-        config_map=_config_map(service),
+        config_map=_config_map(plan, service),
         deployment=_deployment(service),
         service=_service(plan, service),
-        endpoint_slice=_endpoint_slice(service),
+        endpoint_slices=tuple(_endpoint_slice(service, family) for family in plan.families),
     )
 
 
 def _service(plan: Plan, service: Service) -> Document:
     zone = {ZONE_LABEL: service.datacentre} if service.datacentre else {}
-    addresses = service.addresses
+    addresses = {kind: list(map(str, found)) for kind, found in service.addresses.items()}
     spec: Document = {
         "type": "LoadBalancer",
+        "ipFamilyPolicy": "RequireDualStack" if len(plan.families) > 1 else "SingleStack",
+        "ipFamilies": [family.label for family in plan.families],
         "selector": _app(service),
         "ports": [{"name": "http", "protocol": "TCP", "port": service.port, "targetPort": "http"}],
         "externalTrafficPolicy": str(service.policy),
     }
-    if Family.IPV6 in plan.families:
-        # By default it would be of the primary family, and its addresses are of IPv4.
-        spec |= {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"]}
-    if AddressType.CLUSTER_IP in addresses:
-        spec["clusterIP"] = str(addresses[AddressType.CLUSTER_IP])
-    if AddressType.EXTERNAL_IP in addresses:
-        spec["externalIPs"] = [str(addresses[AddressType.EXTERNAL_IP])]
+    if cluster_ips := addresses.get(AddressType.CLUSTER_IP):
+        spec |= {"clusterIP": cluster_ips[0], "clusterIPs": cluster_ips}
+    if external_ips := addresses.get(AddressType.EXTERNAL_IP):
+        spec["externalIPs"] = external_ips
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -118,7 +121,7 @@ def _service(plan: Plan, service: Service) -> Document:
             "name": service.name,
             "namespace": _NAMESPACE,
             "labels": {**_app(service), **zone, **plan.load_balancing.selector},
-            "annotations": {_WANTED_IPS: str(service.vip)},
+            "annotations": {_WANTED_IPS: ",".join(map(str, service.vips))},
         },
         "spec": spec,
     }
@@ -175,30 +178,33 @@ def _pod(service: Service) -> Document:
     }
 
 
-def _config_map(service: Service) -> Document:
+def _config_map(plan: Plan, service: Service) -> Document:
     """What nginx answers: the pod's name, its node's, and the address that it was asked from."""
+    anywhere = {Family.IPV4: "", Family.IPV6: "[::]:"}  # an address of IPv6 takes no IPv4
+    listen = [f"{anywhere[family]}{service.port}" for family in plan.families]
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": service.name, "namespace": _NAMESPACE, "labels": _app(service)},
-        "data": {"default.conf.template": fill("demo-nginx.conf.j2", service=service)},
+        "data": {"default.conf.template": fill("demo-nginx.conf.j2", listen=listen)},
     }
 
 
-def _endpoint_slice(service: Service) -> Document:
+def _endpoint_slice(service: Service, family: Family) -> Document:
+    own = "" if family is Family.IPV4 else f"-{family}"
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
-            "name": service.name,
+            "name": f"{service.name}{own}",
             "namespace": _NAMESPACE,
             "labels": {"kubernetes.io/service-name": service.name},
         },
-        "addressType": "IPv4",
+        "addressType": family.label,
         "ports": [{"name": "http", "protocol": "TCP", "port": service.port}],
         "endpoints": [
             {
-                "addresses": [str(backend.address)],
+                "addresses": [str(of(family, backend.addresses))],
                 "nodeName": backend.node,
                 "zone": backend.datacentre,
                 "targetRef": {"kind": "Pod", "namespace": _NAMESPACE, "name": backend.pod},

@@ -41,7 +41,7 @@ class Agent:
     @cached_property
     def services(self) -> tuple[Service, ...]:
         """The cluster's services."""
-        return services(self._manifests)
+        return services(self._manifests, cilium.families(self.values))
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -107,11 +107,13 @@ class Agent:
             raise TranslationError(f"loadBalancer.mode {mode} is not in the twin: use snat")
         if not self.services:
             return load_balancer.NONE
+        addresses = manifest.internal_addresses(self._object)
         return load_balancer.ruleset(
             self.services,
             node=self.name,
-            address=of(Family.IPV4, manifest.internal_addresses(self._object)),
-            pod_cidr=of(Family.IPV4, self.pod_cidrs),
+            own=[
+                load_balancer.Own(of(family_of(cidr), addresses), cidr) for cidr in self.pod_cidrs
+            ],
             ready=ready,
         )
 

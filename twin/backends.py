@@ -63,7 +63,7 @@ def keep_running(stack: str, endpoints: Iterable[Endpoint]) -> None:
 
 
 def is_running(stack: str, endpoint: Endpoint) -> bool:
-    """Whether the endpoint's own process lives, on the address and port that it should have."""
+    """Whether the endpoint's own process lives, on the addresses and port that it should have."""
     wanted = _arguments(stack, endpoint)
     folder = Place(stack, endpoint.pod).folder
     return any(
@@ -77,8 +77,8 @@ def end(pods: Iterable[Place]) -> None:
 
 
 def _arguments(stack: str, endpoint: Endpoint) -> list[str]:
-    address = (str(endpoint.address), str(endpoint.port))
-    return [str(life_socket(stack, endpoint)), endpoint.pod, endpoint.datacentre, *address]
+    where = (str(endpoint.port), *map(str, endpoint.addresses))
+    return [str(life_socket(stack, endpoint)), endpoint.pod, endpoint.datacentre, *where]
 
 
 def _words(process: int) -> Sequence[str]:

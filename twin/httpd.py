@@ -1,4 +1,4 @@
-"""`python -m twin.httpd SOCKET NAME DATACENTRE ADDRESS PORT`: what runs in a pod of a service.
+"""`python -m twin.httpd SOCKET NAME DATACENTRE PORT ADDRESS…`: what runs in a pod of a service.
 
 It answers with its name, its datacentre and the address that it was asked from. Whoever wants to
 know that it lives holds a connection to SOCKET: the kernel ends it with the process, at once and
@@ -23,6 +23,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, name: str, datacentre: str, address: tuple[str, int]) -> None:
         self.pod = {"pod": name, "datacentre": datacentre}
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Answer)
 
     def server_bind(self) -> None:
@@ -51,10 +52,11 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Listen for requests first, and then say so by the socket."""
-    path, name, datacentre, address, port = sys.argv[1:]
-    server = _Server(name, datacentre, (address, int(port)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    """Listen for requests first, at each address, and then say so by the socket."""
+    path, name, datacentre, port, *addresses = sys.argv[1:]
+    servers = [_Server(name, datacentre, (address, int(port))) for address in addresses]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     Path(path).unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

@@ -1,31 +1,50 @@
 """LB IPAM: which address Cilium's operator gives to a Service of type LoadBalancer.
 
 Follows Cilium 1.19 (its operator/pkg/lbipam and pkg/ipalloc): a service that asks gets what it asks
-for, if a pool that selects it has that and nobody else does; another gets the first address of the
-smallest free block of the first pool that selects it. The operator looks at those that ask for
-nothing in no particular order; here it is the order of the documents.
+for, if a pool that selects it has that and nobody else does, whatever its families; another gets,
+in each of its families, the first address of the smallest free block of the first pool that selects
+it and has a block of that family. The operator looks at those that ask for nothing in no particular
+order; here it is the order of the documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from itertools import pairwise
 from typing import cast
 
+from config.families import Address, Family, family_of
 from twin.manifest import Manifest, labels, mapping, name, selects, sequence
 
 _WANTED = ("lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips")
 
-#: The first and last address of a range.
-_Block = tuple[int, int]
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A range by its first and last address, which are of one family."""
+
+    first: Address
+    last: Address
+
+    def __contains__(self, address: Address) -> bool:
+        is_alike = address.version == self.first.version
+        return is_alike and int(self.first) <= int(address) <= int(self.last)
+
+    @property
+    def size(self) -> int:
+        """How many addresses it has."""
+        return int(self.last) - int(self.first) + 1
 
 
 def assign(
-    pools: Sequence[Manifest], services: Sequence[Manifest]
-) -> dict[str, tuple[IPv4Address, ...]]:
-    """The addresses of each service that gets any, by its name."""
-    found: dict[str, tuple[IPv4Address, ...]] = {}
-    taken: set[IPv4Address] = set()
+    pools: Sequence[Manifest], services: Sequence[Manifest], families: Collection[Family]
+) -> dict[str, tuple[Address, ...]]:
+    """The addresses of each service that gets any, by its name. `families` are those turned on."""
+    found: dict[str, tuple[Address, ...]] = {}
+    taken: set[Address] = set()
     waiting = [s for s in services if mapping(s, "spec").get("type") == "LoadBalancer"]
     for service in sorted(waiting, key=lambda service: not _wanted(service)):
         usable = [pool for pool in pools if _is_for(pool, service)]
@@ -33,7 +52,11 @@ def assign(
         addresses = (
             tuple(a for a in wanted if a not in taken and any(_holds(pool, a) for pool in usable))
             if wanted
-            else tuple(_next(usable, taken))
+            else tuple(
+                address
+                for family in _requested(service, families)
+                for address in _next(usable, family, taken)
+            )
         )
         if addresses:
             found[name(service)] = addresses
@@ -41,18 +64,33 @@ def assign(
     return found
 
 
-def _wanted(service: Manifest) -> list[IPv4Address]:
+def _requested(service: Manifest, families: Collection[Family]) -> Iterator[Family]:
+    """The families that a service asks for (`serviceIPFamilyRequest`), IPv4 before IPv6."""
+    spec = mapping(service, "spec")
+    named = list(map(str, cast("Sequence[str]", spec.get("ipFamilies") or ())))
+    by_default = [family.label for family in Family if family in families]
+    match spec.get("ipFamilyPolicy"):
+        case "RequireDualStack":
+            wanted = by_default
+        case "PreferDualStack":
+            wanted = named or by_default
+        case _:
+            wanted = (named or by_default)[:1]
+    yield from (family for family in Family if family in families and family.label in wanted)
+
+
+def _wanted(service: Manifest) -> list[Address]:
     annotations = cast("Mapping[str, str]", mapping(service, "metadata", "annotations"))
     text = next((annotations[key] for key in _WANTED if key in annotations), "")
     asked = [str(mapping(service, "spec").get("loadBalancerIP", "")), *text.split(",")]
     return list(dict.fromkeys(_addresses(asked)))
 
 
-def _addresses(texts: Sequence[str]) -> Iterator[IPv4Address]:
+def _addresses(texts: Sequence[str]) -> Iterator[Address]:
     for text in texts:
         try:
-            yield IPv4Address(text.strip())
-        except AddressValueError:
+            yield ip_address(text.strip())
+        except ValueError:
             continue  # the operator logs it and goes on
 
 
@@ -65,16 +103,17 @@ def _is_for(pool: Manifest, service: Manifest) -> bool:
     )
 
 
-def _holds(pool: Manifest, address: IPv4Address) -> bool:
-    return any(first <= int(address) <= last for first, last in _blocks(pool))
+def _holds(pool: Manifest, address: Address) -> bool:
+    return any(address in block for block in _blocks(pool))
 
 
-def _next(pools: Sequence[Manifest], taken: set[IPv4Address]) -> Iterator[IPv4Address]:
+def _next(
+    pools: Sequence[Manifest], family: Family, taken: AbstractSet[Address]
+) -> Iterator[Address]:
     for pool in pools:
         for block in _blocks(pool):
-            if free := _free(block, sorted(map(int, taken))):
-                first, _ = min(free, key=lambda piece: (piece[1] - piece[0], piece[0]))
-                yield IPv4Address(first)
+            if family_of(block.first) is family and (free := _free(block, taken)):
+                yield min(free, key=lambda piece: (piece.size, int(piece.first))).first
                 return
 
 
@@ -83,23 +122,19 @@ def _blocks(pool: Manifest) -> Iterator[_Block]:
     spec = mapping(pool, "spec")
     for block in sequence(spec, "blocks"):
         if "cidr" in block:
-            network = IPv4Network(str(block["cidr"]))
-            first, last = int(network.network_address), int(network.broadcast_address)
-            inner = 1 if spec.get("allowFirstLastIPs") == "No" and last - first > 1 else 0
-            yield first + inner, last - inner
+            network = ip_network(str(block["cidr"]))
+            first, last = network.network_address, network.broadcast_address
+            is_kept_out = spec.get("allowFirstLastIPs") == "No" and network.num_addresses > 2
+            yield _Block(first + 1, last - 1) if is_kept_out else _Block(first, last)
         else:
-            start = IPv4Address(str(block["start"]))
-            yield int(start), int(IPv4Address(str(block.get("stop") or start)))
+            start = ip_address(str(block["start"]))
+            yield _Block(start, ip_address(str(block.get("stop") or start)))
 
 
-def _free(block: _Block, taken: Sequence[int]) -> list[_Block]:
-    first, last = block
-    free: list[_Block] = []
-    for address in taken:
-        if first <= address <= last:
-            if address > first:
-                free.append((first, address - 1))
-            first = address + 1
-    if first <= last:
-        free.append((first, last))
-    return free
+def _free(block: _Block, taken: AbstractSet[Address]) -> list[_Block]:
+    """What is left of it, in pieces."""
+    inside = sorted(int(address) for address in taken if address in block)
+    ends = [int(block.first) - 1, *inside, int(block.last) + 1]
+    of = type(block.first)
+    pairs = pairwise(ends)
+    return [_Block(of(left + 1), of(right - 1)) for left, right in pairs if right - left > 1]

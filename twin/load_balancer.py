@@ -10,50 +10,68 @@ kube-proxy").
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from ipaddress import IPv4Address
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 
-from config.families import Address, Network
+from config.families import Address, Family, Network, family_of
 from twin.services import Endpoint, Frontend, Service
 
-TABLE = "ip services"
+TABLE = "inet services"
 
 #: The script that leaves no rule of services.
 NONE = f"table {TABLE}\ndelete table {TABLE}\n"
 
-#: As whom a pod sees itself where it is its own backend: Cilium's own choice of an address.
-LOOPBACK = IPv4Address("169.254.42.1")
+#: As whom a pod sees itself where it is its own backend. In IPv4 it is Cilium's own choice of an
+#: address. In IPv6 that is fe80::1, and a kernel looks for one of the link on its link alone; this
+#: one is of a prefix that leads nowhere (RFC 6666).
+LOOPBACK: Mapping[Family, Address] = {
+    Family.IPV4: IPv4Address("169.254.42.1"),
+    Family.IPV6: IPv6Address("100::42:1"),
+}
+
+#: What nftables calls the headers of each family.
+HEADER = {Family.IPV4: "ip", Family.IPV6: "ip6"}
+
+#: A frontend, and those that answer at it: pods with their addresses of its family.
+_Alive = tuple[Frontend, list[tuple[Endpoint, Address]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a node has of one family: its address, and the range of its pods."""
+
+    address: Address
+    pod_cidr: Network
+
+    @property
+    def family(self) -> Family:
+        """The family of both."""
+        return family_of(self.address)
 
 
 def ruleset(
-    services: Sequence[Service],
-    *,
-    node: str,
-    address: Address,
-    pod_cidr: Network,
-    ready: AbstractSet[str],
+    services: Sequence[Service], *, node: str, own: Sequence[Own], ready: AbstractSet[str]
 ) -> str:
-    """The nftables script for a node with this name, address and PodCIDR; one transaction.
+    """The nftables script for a node with this name and addresses; one transaction.
 
     A service without a pod that could answer is rejected, and so is what has no such port
     (`service-no-backend-response`, and Cilium's wildcard entries). Without services, no rules.
     """
     if not services:
         return NONE
-    alive = [
-        (frontend, [endpoint for endpoint in service.endpoints if endpoint.pod in ready])
+    alive: list[_Alive] = [
+        (frontend, frontend.backends(e for e in service.endpoints if e.pod in ready))
         for service in services
         for frontend in service.frontends
     ]
-    inside = [_send_on(frontend, endpoints) for frontend, endpoints in alive if endpoints]
+    inside = [_send_on(frontend, pods) for frontend, pods in alive if pods]
     outside = [
         _send_on(frontend, usable)
-        for frontend, endpoints in alive
-        if (usable := [e for e in endpoints if e.node == node or not frontend.is_local])
+        for frontend, pods in alive
+        if (usable := [pod for pod in pods if pod[0].node == node or not frontend.is_local])
     ]
-    addresses = sorted({frontend.address for frontend, _ in alive})
-    own = sorted({e.address for _, endpoints in alive for e in endpoints if e.node == node})
     lines = [
         f"table {TABLE} {{",
         *_chain("inside", inside),
@@ -62,19 +80,17 @@ def ruleset(
             "prerouting",
             [
                 "type nat hook prerouting priority dstnat",
-                f"ip saddr {pod_cidr} goto inside",
+                *(f"{HEADER[of.family]} saddr {of.pod_cidr} goto inside" for of in own),
                 "goto outside",
             ],
         ),
-        *_chain("forward", ["type filter hook forward priority filter", *_refuse(addresses)]),
+        *_chain("forward", ["type filter hook forward priority filter", *_refuse(alive)]),
         *_chain(
             "postrouting",
             [
                 "type nat hook postrouting priority srcnat",
                 "ct status ! dnat accept",
-                *(f"ip saddr {pod} ip daddr {pod} snat to {LOOPBACK}" for pod in own),
-                f"ip saddr {pod_cidr} accept",
-                f"ip daddr != {pod_cidr} snat to {address}",
+                *(rule for of in own for rule in _sources(of, _pods_on(node, of.family, alive))),
             ],
         ),
         "}",
@@ -88,15 +104,41 @@ def _chain(name: str, rules: Sequence[str]) -> Iterator[str]:
     yield "}"
 
 
-def _refuse(addresses: Sequence[IPv4Address]) -> Iterator[str]:
+def _refuse(alive: Iterable[_Alive]) -> Iterator[str]:
     """What was translated goes to a pod; what still goes to a service's address was not."""
-    if addresses:
-        yield f"ip daddr {{ {', '.join(map(str, addresses))} }} reject"
+    addresses = {frontend.address for frontend, _ in alive}
+    for family, header in HEADER.items():
+        if of_family := sorted((a for a in addresses if family_of(a) is family), key=int):
+            yield f"{header} daddr {{ {', '.join(map(str, of_family))} }} reject"
 
 
-def _send_on(frontend: Frontend, endpoints: Sequence[Endpoint]) -> str:
-    ports = {endpoint.port for endpoint in endpoints}
+def _pods_on(node: str, family: Family, alive: Iterable[_Alive]) -> list[Address]:
+    """The addresses of pods that are on the node itself."""
+    found = {
+        address
+        for frontend, pods in alive
+        if family_of(frontend.address) is family
+        for endpoint, address in pods
+        if endpoint.node == node
+    }
+    return sorted(found, key=int)
+
+
+def _sources(own: Own, pods: Iterable[Address]) -> Iterator[str]:
+    """Whom the pods behind a service see."""
+    header = HEADER[own.family]
+    for pod in pods:
+        loopback = LOOPBACK[own.family]
+        yield f"{header} saddr {pod} {header} daddr {pod} snat {header} to {loopback}"
+    yield f"{header} saddr {own.pod_cidr} accept"
+    yield f"{header} daddr != {own.pod_cidr} snat {header} to {own.address}"
+
+
+def _send_on(frontend: Frontend, pods: Sequence[tuple[Endpoint, Address]]) -> str:
+    ports = {endpoint.port for endpoint, _ in pods}
     (port,) = ports  # all endpoints of a slice have the same
-    match = f"ip daddr {frontend.address} tcp dport {frontend.port}"
-    choices = ", ".join(f"{number} : {e.address}" for number, e in enumerate(endpoints))
-    return f"{match} dnat to numgen random mod {len(endpoints)} map {{ {choices} }} : {port}"
+    header = HEADER[family_of(frontend.address)]
+    match = f"{header} daddr {frontend.address} tcp dport {frontend.port}"
+    choices = ", ".join(f"{number} : {address}" for number, (_, address) in enumerate(pods))
+    to = f"numgen random mod {len(pods)} map {{ {choices} }} : {port}"
+    return f"{match} dnat {header} to {to}"

@@ -150,7 +150,7 @@ def wan_routes(plan: Plan) -> dict[Network, Address]:
 def documents(plan: Plan, rendered: Artifacts) -> Mapping[str, Documents]:
     """What each datacentre that has nodes is told by the API server."""
     helm_values = yaml_text(rendered.helm_values)
-    services = [item for of in rendered.demo for item in (of.service, of.endpoint_slice)]
+    services = [item for of in rendered.demo for item in (of.service, *of.endpoint_slices)]
     everywhere = (*rendered.advertisements, *rendered.pools, *services)
     shared = [yaml_text(manifest) for manifest in everywhere]
     documents = {}

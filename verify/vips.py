@@ -1,4 +1,4 @@
-"""Asks every service at its addresses, from pods, routers and outside, and reads who answers.
+"""Asks every service at its addresses of each family, from pods, routers and outside.
 
 Pods ask by their own node, which translates. Routers ask by the routes that nodes have announced,
 as whatever is outside of the cluster does.
@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_address
 from typing import cast
 
-from config.families import Address, Family, of
+from config.families import Address, family_of, of
 from config.load_balancing import AddressType, TrafficPolicy
 from config.plan import Plan
 from config.services import Service
@@ -34,12 +35,12 @@ _AT_A_TIME = 32
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks: the machine that answers for it in the report, and its address."""
+    """Who asks in one family: the machine that answers for it in the report, and its address."""
 
     name: str
     machine: str
     kind: Kind
-    address: str
+    address: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def questions(plan: Plan) -> list[Question]:
         Question(
             client=client,
             service=service.name,
-            address=service.addresses[kind],
+            address=of(family_of(client.address), service.addresses[kind]),
             port=service.port,
             pods=frozenset(backend.pod for backend in service.backends),
             keeps_client=_keeps_client(client, service, kind),
@@ -138,23 +139,24 @@ def _seen_as(question: Question, answer: Answer, nodes: frozenset[str]) -> froze
     """The addresses that a pod may see its client by."""
     client = question.client
     if answer.pod == client.name:
-        return frozenset({str(LOOPBACK)})
-    own = frozenset({client.address})
+        return frozenset({str(LOOPBACK[family_of(client.address)])})
+    own = frozenset({str(client.address)})
     return own if question.keeps_client else own | nodes
 
 
 def _clients(plan: Plan) -> Iterator[Client]:
-    """Who asks, by an address of IPv4, as those of services are."""
-    if Family.IPV4 not in plan.families:
-        return
+    """Who asks, once in each family."""
     for router in plan.routers:
-        yield Client(router.name, router.name, Kind.ROUTER, str(router.lan.ip(Family.IPV4)))
+        for address in router.lan.addresses:
+            yield Client(router.name, router.name, Kind.ROUTER, address.ip)
     for pod in reach.pods(plan):
-        if pod.family is Family.IPV4:
-            yield Client(pod.name, pod.node, Kind.POD, pod.address)
+        yield Client(pod.name, pod.node, Kind.POD, ip_address(pod.address))
     ways = wan_routes(plan)
-    if any(network in ways for network, _ in plan.load_balancing.announced):
-        yield Client(WAN_HOST, WAN_HOST, Kind.HOST, str(of(Family.IPV4, plan.wan_gateways).ip))
+    announced = [network for network, _ in plan.load_balancing.announced]
+    reached = {family_of(network) for network in announced if network in ways}
+    for gateway in plan.wan_gateways:
+        if family_of(gateway) in reached:
+            yield Client(WAN_HOST, WAN_HOST, Kind.HOST, gateway.ip)
 
 
 def _asked(stack: str, question: Question) -> Answer | str:
@@ -162,7 +164,8 @@ def _asked(stack: str, question: Question) -> Answer | str:
     if not place.stands:
         return "it is gone"
     with namespaces.inside(place.namespace):
-        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if question.address.version == 6 else socket.AF_INET
+        connection = socket.socket(family, socket.SOCK_STREAM)
     try:
         with closing(connection):
             connection.settimeout(_ANSWER_SECONDS)

@@ -16,7 +16,7 @@ from config.families import Address
 from config.load import load
 from config.load_balancing import TrafficPolicy
 from config.plan import Plan, make_plan
-from twin import backends, cluster, daemons
+from twin import backends, cilium, cluster, daemons
 from twin.manifest import document
 from twin.place import Place
 from twin.services import Endpoint, services
@@ -95,7 +95,8 @@ def _outage(stack: str, plan: Plan, policy: TrafficPolicy) -> Outage:
     service = next(item for item in plan.load_balancing.demo if item.policy is policy)
     endpoint = _endpoint(stack, service.name, plan.sites[0].name)
     routers = [Place(stack, router.name) for router in plan.routers]
-    with RouteWatch(service.vip, _having(routers, service.vip)) as watch:
+    (vip,) = service.vips
+    with RouteWatch(vip, _having(routers, vip)) as watch:
         (process,) = daemons.running_in(Place(stack, endpoint.pod).folder, backends.PROGRAM)
         killed = time.perf_counter()
         os.kill(process, signal.SIGKILL)
@@ -114,5 +115,6 @@ def _endpoint(stack: str, service: str, datacentre: str) -> Endpoint:
     """The only pod behind a service, as the nodes know it."""
     known = cluster.read(stack, datacentre)
     assert known is not None
-    of = services([document(text) for text in known.manifests])
+    families = cilium.families(document(known.helm_values))
+    of = services([document(text) for text in known.manifests], families)
     return next(item for item in of if item.name == service).endpoints[0]

@@ -125,6 +125,13 @@ fabric_options: st.SearchStrategy[Written] = st.fixed_dictionaries(
                     st.sampled_from(["LoadBalancerIP", "ExternalIP", "ClusterIP"]), unique=True
                 ),
                 "aggregation_length": st.integers(24, 31),
+                "ipv6": st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "pool_prefix_length": st.integers(118, 122),
+                        "aggregation_length": st.integers(122, 127),
+                    },
+                ),
             },
         ),
         "lan_prefix_length": st.integers(22, 27),
@@ -136,9 +143,12 @@ fabric_options: st.SearchStrategy[Written] = st.fixed_dictionaries(
 
 #: What belongs to one family alone, of the fabric and of a datacentre.
 _OF_FAMILY = {
-    "ipv4": ("lan_prefix_length", "node_pods_prefix_length", "lan", "load_balancing"),
+    "ipv4": ("lan_prefix_length", "node_pods_prefix_length", "lan"),
     "ipv6": ("ipv6", "ipv6_lan"),
 }
+
+#: The same of services.
+_OF_SERVICES = {"ipv4": ("aggregation_length",), "ipv6": ("ipv6",)}
 
 ipv6_options: st.SearchStrategy[Written] = st.fixed_dictionaries(
     {},
@@ -177,6 +187,9 @@ def in_families(fabric: Written) -> Written:
     for family, keys in _OF_FAMILY.items():
         if family not in fabric.get("families", ["ipv4"]):
             fabric = _less(fabric, keys)
+            if "load_balancing" in fabric:
+                services = _less(fabric["load_balancing"], _OF_SERVICES[family])
+                fabric = {**fabric, "load_balancing": services}
             if not isinstance(fabric["datacentres"], int):
                 fabric["datacentres"] = [_less(item, keys) for item in fabric["datacentres"]]
     return fabric

@@ -231,6 +231,37 @@ def test_readers_of_metrics_are_of_a_family_that_is_there() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("families", "services", "message"),
+    [
+        (ONLY, {"pool_prefix_length": 25}, "pool_prefix_length 25 is IPv4"),
+        (ONLY, {"external_ips": "10.115.0.0/16"}, "external_ips 10.115.0.0/16 is IPv4"),
+        (ONLY, {"aggregation_length": 24}, "aggregation_length 24 is IPv4"),
+        (ONLY, {"demo": [{"address": "10.112.0.9"}]}, "demo[0].address 10.112.0.9 is IPv4"),
+        (["ipv4"], {"ipv6": {"pool_prefix_length": 119}}, "ipv6.pool_prefix_length 119 is IPv6"),
+        (
+            ["ipv4"],
+            {"ipv6": {"external_ips": "fd00:2::/112"}},
+            "ipv6.external_ips fd00:2::/112 is IPv6",
+        ),
+        (["ipv4"], {"ipv6": {"aggregation_length": 120}}, "ipv6.aggregation_length 120 is IPv6"),
+        (
+            ["ipv4"],
+            {"demo": [{"ipv6_address": "fd00:2::9"}]},
+            "demo[0].ipv6_address fd00:2::9 is IPv6",
+        ),
+    ],
+)
+def test_a_setting_of_services_in_a_family_that_is_not_there_is_refused(
+    families: list[str], services: dict[str, object], message: str
+) -> None:
+    other = "ipv6, ipv4" if families == ONLY else "ipv4, ipv6"
+    assert refusals({"families": families, "load_balancing": services}) == [
+        f"fabric.load_balancing.{message}, which the fabric has not: "
+        f"leave it out, or write families: [{other}]"
+    ]
+
+
 def test_egress_gateways_need_ipv4_beside_ipv6() -> None:
     assert refusals({"families": ONLY, "egress_gateway": {}}) == [
         "fabric.egress_gateway needs IPv4, by which Cilium carries packets of either family to a "

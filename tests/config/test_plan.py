@@ -147,6 +147,7 @@ def test_whatever_there_is_in_each_family_is_in_the_order_of_the_families(fabric
     in_each += [nic.addresses for nic in nics(plan)]
     in_each += [item for site in plan.sites for item in (site.lans, site.gateways, site.pod_ranges)]
     in_each += [item for node in plan.nodes for item in (node.gateways, node.pod_cidrs)]
+    in_each += [pool.cidrs for pool in plan.load_balancing.pools]
     for items in in_each:
         assert [family_of(item) for item in items] == list(plan.families)
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.families import Family, family_of, of
 from config.load import load
 from config.load_balancing import AddressType
 from config.plan import Plan, make_plan
-from config.services import Service, announcements
+from config.services import Pool, Service, announcements
 from tests.config.refusals import refusals
 
 many = settings(max_examples=60, deadline=None)
@@ -32,9 +33,17 @@ def pods(service: Service) -> list[str]:
     return [backend.pod for backend in service.backends]
 
 
+def cidrs(pool: Pool) -> list[str]:
+    return [str(cidr) for cidr in pool.cidrs]
+
+
+def vips(*services: Service) -> list[str]:
+    return [str(vip) for service in services for vip in service.vips]
+
+
 def test_there_is_one_pool_of_the_whole_range_and_no_service_unless_asked_for() -> None:
     services = planned().load_balancing
-    assert [(pool.name, str(pool.cidr)) for pool in services.pools] == [("fabric", "10.112.0.0/16")]
+    assert [(pool.name, cidrs(pool)) for pool in services.pools] == [("fabric", ["10.112.0.0/16"])]
     assert services.announced == ((IPv4Network("10.112.0.0/16"), 32),)
     assert services.demo == ()
 
@@ -42,17 +51,17 @@ def test_there_is_one_pool_of_the_whole_range_and_no_service_unless_asked_for() 
 def test_a_pool_for_each_datacentre_is_the_block_of_its_index() -> None:
     datacentres = [{"name": "ams", "index": 7}, {"name": "fra", "index": 2}]
     pools = planned({"pools": "per-datacentre"}, datacentres=datacentres).load_balancing.pools
-    assert [(pool.name, str(pool.cidr), pool.datacentre) for pool in pools] == [
-        ("fra", "10.112.2.0/24", "fra"),
-        ("ams", "10.112.7.0/24", "ams"),
+    assert [(pool.name, cidrs(pool), pool.datacentre) for pool in pools] == [
+        ("fra", ["10.112.2.0/24"], "fra"),
+        ("ams", ["10.112.7.0/24"], "ams"),
     ]
 
 
 def test_the_demo_is_the_articles_nginx_on_three_pods() -> None:
     (service,) = demo({"demo": True})
-    assert (service.name, service.port, str(service.vip)) == ("nginx", 80, "10.112.0.1")
+    assert (service.name, service.port, vips(service)) == ("nginx", 80, ["10.112.0.1"])
     assert pods(service) == ["dc1-worker1-pod1", "dc2-worker1-pod1", "dc2-worker2-pod1"]
-    assert [str(backend.address) for backend in service.backends] == [
+    assert [str(address) for backend in service.backends for address in backend.addresses] == [
         "10.129.21.10",
         "10.130.21.10",
         "10.130.22.10",
@@ -105,27 +114,25 @@ def test_a_services_addresses_follow_from_its_index_and_not_from_the_others(
     (wanted,) = demo(alone)
     (found,) = (service for service in demo(settings) if service.name == "b")
     assert found.addresses == wanted.addresses
-    assert str(found.vip) == "10.112.0.20"
+    assert vips(found) == ["10.112.0.20"]
 
 
 def test_an_address_that_is_asked_for_is_given() -> None:
-    assert [str(s.vip) for s in demo({"demo": [{"address": "10.112.7.7"}, {"name": "b"}]})] == [
-        "10.112.7.7",
-        "10.112.0.2",
-    ]
+    services = demo({"demo": [{"address": "10.112.7.7"}, {"name": "b"}]})
+    assert vips(*services) == ["10.112.7.7", "10.112.0.2"]
 
 
 def test_external_ips_and_cluster_ips_are_fixed_where_they_are_announced() -> None:
     (service,) = demo({"announce": ["ExternalIP", "ClusterIP"], "demo": True})
-    assert {kind.value: str(address) for kind, address in service.addresses.items()} == {
+    assert {kind.value: str(address) for kind, (address,) in service.addresses.items()} == {
         "LoadBalancerIP": "10.112.0.1",
         "ExternalIP": "10.114.0.1",
         "ClusterIP": "10.96.0.11",
     }
 
 
-def announced(services: dict[str, Any]) -> dict[str, list[str]]:
-    plan = planned(services)
+def announced(services: dict[str, Any], **fabric: object) -> dict[str, list[str]]:
+    plan = planned(services, **fabric)
     found = announcements(plan.load_balancing, plan.sites)
     return {str(prefix): sorted(nodes) for prefix, nodes in found.items()}
 
@@ -149,6 +156,201 @@ def test_local_is_not_about_cluster_ips() -> None:
 def test_services_of_one_aggregate_are_one_route() -> None:
     services = {"aggregation_length": 24, "demo": [{}, {"name": "b"}]}
     assert announced(services) == {"10.112.0.0/24": EVERYONE}
+
+
+DUAL, ONLY = ["ipv4", "ipv6"], ["ipv6"]
+_PREFIX = "fd75:6e64:6572"
+
+
+@pytest.mark.parametrize(
+    ("families", "ranges"),
+    [
+        (DUAL, ["10.112.0.0/16", f"{_PREFIX}:70::/112"]),
+        (DUAL[::-1], [f"{_PREFIX}:70::/112", "10.112.0.0/16"]),
+        (ONLY, [f"{_PREFIX}:70::/112"]),
+    ],
+)
+def test_a_pool_has_a_range_in_each_family(families: list[str], ranges: list[str]) -> None:
+    services = planned({"announce": ["LoadBalancerIP"]}, families=families).load_balancing
+    assert [(pool.name, cidrs(pool)) for pool in services.pools] == [("fabric", ranges)]
+    lengths = {"10.112.0.0/16": 32, f"{_PREFIX}:70::/112": 128}
+    announced = [(str(network), length) for network, length in services.announced]
+    assert announced == [(network, lengths[network]) for network in ranges]
+
+
+def test_a_datacentres_pool_is_the_block_of_its_index_in_each_family() -> None:
+    datacentres = [{"name": "ams", "index": 31}]
+    settings = {"pools": "per-datacentre", "ipv6": {"pool_prefix_length": 121}}
+    (pool,) = planned(settings, families=DUAL, datacentres=datacentres).load_balancing.pools
+    assert cidrs(pool) == ["10.112.31.0/24", f"{_PREFIX}:70::f80/121"]
+
+
+def test_a_service_and_its_pods_have_addresses_of_each_family_of_the_same_numbers() -> None:
+    settings = {"announce": list(AddressType), "demo": [{"index": 12}]}
+    (service,) = demo(settings, families=DUAL[::-1])
+    assert {
+        kind.value: [str(one) for one in found] for kind, found in service.addresses.items()
+    } == {
+        "LoadBalancerIP": [f"{_PREFIX}:70::c", "10.112.0.12"],
+        "ExternalIP": [f"{_PREFIX}:72::c", "10.114.0.12"],
+        "ClusterIP": [f"{_PREFIX}:60::16", "10.96.0.22"],
+    }
+    assert [str(address) for address in service.backends[0].addresses] == [
+        f"{_PREFIX}:8115::a",
+        "10.129.21.10",
+    ]
+
+
+def test_an_address_that_is_asked_for_in_one_family_leaves_the_other_alone() -> None:
+    (service,) = demo({"demo": [{"ipv6_address": f"{_PREFIX}:70::77"}]}, families=DUAL)
+    assert vips(service) == ["10.112.0.1", f"{_PREFIX}:70::77"]
+
+
+@many
+@given(
+    st.sampled_from(["fabric", "per-datacentre"]),
+    st.lists(st.sampled_from(AddressType), unique=True),
+    st.lists(st.integers(1, 200), min_size=1, max_size=4, unique=True),
+    st.sampled_from([None, 120]),
+)
+def test_a_second_family_changes_nothing_of_the_services_of_the_first(
+    pools: str, announce: list[AddressType], indexes: list[int], length: int | None
+) -> None:
+    demo = [{"name": f"s{index}", "index": index, "datacentre": "dc2"} for index in indexes]
+    settings = {"pools": pools, "announce": [kind.value for kind in announce], "demo": demo}
+    single = planned(settings)
+    for families in (DUAL, DUAL[::-1]):
+        dual = planned({**settings, "ipv6": {"aggregation_length": length}}, families=families)
+        assert services_of_ipv4(dual) == services_of_ipv4(single)
+
+
+def services_of_ipv4(plan: Plan) -> list[object]:
+    """All that there is of services in this family."""
+    services, ipv4 = plan.load_balancing, Family.IPV4
+    found: list[object] = [(pool.name, of(ipv4, pool.cidrs)) for pool in services.pools]
+    found += [item for item in services.announced if family_of(item[0]) is ipv4]
+    for service in services.demo:
+        found += [(kind, of(ipv4, each)) for kind, each in service.addresses.items()]
+        found += [(pod.pod, of(ipv4, pod.addresses)) for pod in service.backends]
+    for prefix, nodes in announcements(services, plan.sites).items():
+        found += [(prefix, nodes)] if family_of(prefix) is ipv4 else []
+    return found
+
+
+def test_services_are_announced_in_each_family_by_the_same_nodes() -> None:
+    local = {"name": "local", "datacentre": "dc2", "external_traffic_policy": "Local"}
+    of_dc2 = ["dc2-worker1", "dc2-worker2"]
+    assert announced({"demo": [{}, local]}, families=DUAL) == {
+        "10.112.0.1/32": EVERYONE,
+        f"{_PREFIX}:70::1/128": EVERYONE,
+        "10.112.0.2/32": of_dc2,
+        f"{_PREFIX}:70::2/128": of_dc2,
+    }
+
+
+def test_each_family_is_aggregated_by_itself() -> None:
+    services = {"ipv6": {"aggregation_length": 120}, "demo": [{}, {"name": "b"}]}
+    assert announced(services, families=DUAL) == {
+        "10.112.0.1/32": EVERYONE,
+        "10.112.0.2/32": EVERYONE,
+        f"{_PREFIX}:70::/120": EVERYONE,
+    }
+    (_, (network, length)) = planned(services, families=DUAL).load_balancing.announced
+    assert (str(network), length) == (f"{_PREFIX}:70::/112", 120)
+
+
+@pytest.mark.parametrize(
+    ("services", "message"),
+    [
+        (
+            {"ipv6": {"aggregation_length": 128}},
+            "ipv6.aggregation_length 128 is too large: write 127 or less",
+        ),
+        (
+            {"ipv6": {"aggregation_length": 108}},
+            "ipv6.aggregation_length 108 would announce more than fabric.ipv6.vips, which is a "
+            "/112: write 112 or more",
+        ),
+        (
+            {"ipv6": {"aggregation_length": 116}, "pools": "per-datacentre"},
+            "ipv6.aggregation_length 116 would announce more than "
+            "fabric.load_balancing.ipv6.pool_prefix_length, which is a /120: write 120 or more",
+        ),
+        (
+            {
+                "ipv6": {"aggregation_length": 120},
+                "demo": [{"external_traffic_policy": "Local"}],
+            },
+            "demo[0].external_traffic_policy Local is never aggregated by Cilium, and "
+            "fabric.load_balancing.ipv6.aggregation_length is 120: "
+            "use Cluster, or leave aggregation_length out",
+        ),
+        (
+            {"announce": ["ExternalIP"], "ipv6": {"external_ips": "fd75:6e64:6572:80::/56"}},
+            "ipv6.external_ips fd75:6e64:6572:80::/56 has bits set behind its prefix length: "
+            "write fd75:6e64:6572::/56",
+        ),
+        (
+            {"ipv6": {"external_ips": "10.114.0.0/16"}},
+            "ipv6.external_ips 10.114.0.0/16 is IPv4, and this field takes IPv6: "
+            "write a prefix such as fd00:1::/48",
+        ),
+        (
+            {"ipv6": {"pools": "fabric"}},
+            "ipv6.pools is not a setting: the settings here are pool_prefix_length, "
+            "external_ips, aggregation_length",
+        ),
+        (
+            {"demo": [{"ipv6_address": "10.112.0.9"}]},
+            "demo[0].ipv6_address 10.112.0.9 is not an address: "
+            "write an IPv6 address such as fd00:1::a",
+        ),
+        (
+            {"demo": [{"ipv6_address": "fd75:6e64:6572:71::9"}]},
+            "demo[0].ipv6_address fd75:6e64:6572:71::9 is not in fd75:6e64:6572:70::/112, the pool "
+            "of its VIPs: ask for one of that, or for none",
+        ),
+        (
+            {"demo": [{"ipv6_address": "fd75:6e64:6572:70::"}]},
+            "demo[0].ipv6_address fd75:6e64:6572:70:: is the first or last of "
+            "fd75:6e64:6572:70::/112, which the pool does not hand out: ask for one between them",
+        ),
+        (
+            {"demo": [{"ipv6_address": "fd75:6e64:6572:70::2"}, {"name": "b"}]},
+            "demo[0].ipv6_address fd75:6e64:6572:70::2 is also that of "
+            "fabric.load_balancing.demo[1]: ask for another, or for none",
+        ),
+    ],
+)
+@pytest.mark.parametrize("families", [DUAL, ONLY])
+def test_what_would_not_work_in_ipv6_is_refused(
+    families: list[str], services: dict[str, Any], message: str
+) -> None:
+    assert refused(services, families=families) == [f"fabric.load_balancing.{message}"]
+
+
+def test_external_ips_of_ipv6_may_not_overlap_another_range() -> None:
+    services = {"announce": ["ExternalIP"], "ipv6": {"external_ips": f"{_PREFIX}:70::/113"}}
+    assert refused(services, families=DUAL) == [
+        f"fabric.ipv6.vips {_PREFIX}:70::/112 overlaps fabric.load_balancing.ipv6.external_ips "
+        f"{_PREFIX}:70::/113: move one of them elsewhere"
+    ]
+
+
+def test_a_pool_of_ipv6_that_is_too_small_is_refused() -> None:
+    small = {"families": DUAL, "ipv6": {"vips": "fd00:2::/125"}}
+    assert refused({"demo": [{"index": 7}]}, **small) == [
+        "fabric.ipv6.vips fd00:2::/125 has no host 7, which the service nginx needs: "
+        "use a shorter prefix, or lower indexes of services"
+    ]
+    assert refused({"pools": "per-datacentre"}, families=DUAL, ipv6={"vips": "fd00:2::/119"}) == [
+        "fabric.ipv6.vips fd00:2::/119 has room for 1 datacentres of a /120 each, not for number "
+        "2: use a shorter prefix, or fewer datacentres"
+    ]
+
+
+def test_a_datacentre_that_is_missing_is_named_once_and_not_for_each_family() -> None:
+    assert len(refused({"demo": [{"datacentre": "ams"}]}, families=DUAL)) == 1
 
 
 _DEMO = "fabric.load_balancing.demo[0]"

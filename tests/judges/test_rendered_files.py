@@ -13,6 +13,8 @@ from tests.render.secrets import opened
 
 pytestmark = may_build
 
+EVERY_KIND = ["LoadBalancerIP", "ExternalIP", "ClusterIP"]
+
 
 def default() -> Plan:
     return make_plan(load())
@@ -38,8 +40,7 @@ def services_of_every_kind() -> Plan:
         {"datacentre": "dc1"},
         {"name": "b", "datacentre": "dc2", "external_traffic_policy": "Local"},
     ]
-    announce = ["LoadBalancerIP", "ExternalIP", "ClusterIP"]
-    settings = {"announce": announce, "selector": {"app.kubernetes.io/part-of": "demo"}}
+    settings = {"announce": EVERY_KIND, "selector": {"app.kubernetes.io/part-of": "demo"}}
     return make_plan(
         load({"load_balancing": {"pools": "per-datacentre", "demo": demo, **settings}})
     )
@@ -59,11 +60,14 @@ def egress_gateways_of_each_family() -> Plan:
 
 
 def dual_stack() -> Plan:
-    return make_plan(load({"families": ["ipv4", "ipv6"], "datacentres": [{"routers": 2}, {}]}))
+    fabric = {"families": ["ipv4", "ipv6"], "datacentres": [{"routers": 2}, {}]}
+    services = {"announce": EVERY_KIND, "demo": True, "ipv6": {"aggregation_length": 120}}
+    return make_plan(load({**fabric, "load_balancing": services}))
 
 
 def ipv6_only() -> Plan:
-    return make_plan(load({"families": ["ipv6"]}))
+    services = {"announce": EVERY_KIND, "demo": [{"external_traffic_policy": "Local"}]}
+    return make_plan(load({"families": ["ipv6"], "load_balancing": services}))
 
 
 plans = pytest.mark.parametrize(
@@ -107,7 +111,8 @@ def manifests(artifacts: Artifacts) -> dict[str, str]:
         documents[f"{service.name} config map"] = service.config_map
         documents[f"{service.name} deployment"] = service.deployment
         documents[f"{service.name} service"] = service.service
-        documents[f"{service.name} endpoint slice"] = service.endpoint_slice
+        for number, endpoint_slice in enumerate(service.endpoint_slices):
+            documents[f"{service.name} endpoint slice {number}"] = endpoint_slice
     for site in artifacts.sites.values():
         documents[f"{site.name} cluster config"] = site.cluster_config
         for number, document in enumerate(site.peer_configs, start=1):

@@ -1,7 +1,7 @@
 """Plans to render: some that are looked at closely, and any that the schema allows."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from hypothesis import strategies as st
@@ -140,17 +140,29 @@ def egress_gateways_of_each_family() -> Plan:
 def dual_stack() -> Plan:
     """Both families; routers reflect, and a datacentre has two and LANs of its own."""
     pair = {"routers": 2, "lan": "192.168.7.0/24", "ipv6_lan": "fd00:7::/64"}
+    services = {
+        "pools": "per-datacentre",
+        "announce": ["LoadBalancerIP", "ExternalIP", "ClusterIP"],
+        "demo": [{"datacentre": "dc2", "ipv6_address": "fd75:6e64:6572:70::277"}],
+    }
     return planned(
-        {"families": ["ipv4", "ipv6"], "datacentres": [pair, {}], "full_mesh_limit": 2},
+        {
+            "families": ["ipv4", "ipv6"],
+            "datacentres": [pair, {}],
+            "full_mesh_limit": 2,
+            "load_balancing": services,
+        },
         {"datacentres": {"dc1": "of-dc1"}},
     )
 
 
 @functools.cache
 def ipv6_only() -> Plan:
-    """An AS for each datacentre, and no IPv4 at all."""
+    """An AS for each datacentre, aggregates of services, and no IPv4 at all."""
     asns = {"routers": "per-datacentre"}
-    return planned({"families": ["ipv6"], "datacentres": 2, "asns": asns})
+    services = {"demo": True, "ipv6": {"aggregation_length": 120}}
+    fabric = {"families": ["ipv6"], "datacentres": 2, "asns": asns}
+    return planned({**fabric, "load_balancing": services})
 
 
 PLANS = {
@@ -179,7 +191,7 @@ def texts(artifacts: Artifacts) -> dict[str, str]:
         found[f"pool-{number}.yaml"] = yaml_text(document)
     for service in artifacts.demo:
         documents = (service.config_map, service.deployment, service.service)
-        found[f"demo-{service.name}.yaml"] = yaml_text(*documents, service.endpoint_slice)
+        found[f"demo-{service.name}.yaml"] = yaml_text(*documents, *service.endpoint_slices)
     for name, router in artifacts.routers.items():
         for path, text in all_files(router).items():
             found[f"{name}{path}"] = text
@@ -219,6 +231,12 @@ def _named(first: str) -> dict[str, dict[str, str]]:
     return {first: {"node": f"{first}-controlplane1"}}
 
 
+def _lengths(families: Sequence[str], *, ipv4: int | None, ipv6: int | None) -> dict[str, object]:
+    """Aggregation lengths of the families that are there."""
+    of_ipv6 = {"ipv6": {"aggregation_length": ipv6}} if "ipv6" in families else {}
+    return {**({"aggregation_length": ipv4} if "ipv4" in families else {}), **of_ipv6}
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """A fabric of up to five datacentres, with whatever names, ASes and passwords."""
@@ -238,20 +256,25 @@ def plans(draw: st.DrawFn) -> Plan:
     secrets: dict[str, object] = {"datacentres": {name: draw(passwords) for name in signed}}
     if draw(st.booleans()):
         secrets["peering"] = draw(passwords)
+    fabric_families = draw(
+        st.sampled_from(
+            [["ipv4"], ["ipv4", "ipv6"], ["ipv6", "ipv4"]]
+            + ([] if any("lan" in item for item in datacentres) else [["ipv6"]])
+        )
+    )
     fabric: dict[str, Any] = {
-        "families": draw(
-            st.sampled_from(
-                [["ipv4"], ["ipv4", "ipv6"], ["ipv6", "ipv4"]]
-                + ([] if any("lan" in item for item in datacentres) else [["ipv6"]])
-            )
-        ),
+        "families": fabric_families,
         "datacentres": datacentres,
         "full_mesh_limit": draw(st.integers(2, 8)),
         "asns": {"routers": draw(st.sampled_from([65000, "per-datacentre"]))},
         "pod_routes": draw(st.sampled_from(PodRoutes)).value,
         "load_balancing": {
             "announce": draw(st.lists(st.sampled_from(AddressType), unique=True)),
-            "aggregation_length": draw(st.sampled_from([None, 16, 24, 31])),
+            **_lengths(
+                fabric_families,
+                ipv4=draw(st.sampled_from([None, 16, 24, 31])),
+                ipv6=draw(st.sampled_from([None, 112, 120, 127])),
+            ),
         },
     }
     if draw(st.booleans()):
@@ -259,9 +282,6 @@ def plans(draw: st.DrawFn) -> Plan:
             "bfd": {"enabled": draw(st.booleans())},
             **second_peering(fabric["families"]),
         }
-    if draw(st.booleans()):
+    if draw(st.booleans()) and "ipv4" in fabric_families:  # its addresses are of IPv4
         fabric["egress_gateway"] = {"gateways": _named(names[0])}
-    if fabric["families"] == ["ipv6"]:  # their addresses are of IPv4
-        del fabric["load_balancing"]
-        fabric.pop("egress_gateway", None)
     return planned(fabric, secrets)

@@ -11,7 +11,7 @@ from tests.render.plans import PLANS, texts_of
 #: Plans of which all is looked at; the rest of the others has nothing new.
 WHOLE = ("two_datacentres", "pairs_of_routers_with_passwords", "two_peerings")
 NEW = ("pool-", "demo-", "advertisement-")
-_ONE_OF_EACH = ("dc1-router1", "dc1-worker1", "dc1/", "helm")
+_ONE_OF_EACH = (*NEW, "dc1-router1", "dc1-worker1", "dc1/", "helm")
 PARTS = {"dual_stack": _ONE_OF_EACH, "ipv6_only": _ONE_OF_EACH}
 
 ARTIFACTS = {

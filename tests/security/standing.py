@@ -128,7 +128,7 @@ class Standing:
         manifests = [of_site.cluster_config, *of_site.peer_configs, *artifacts.advertisements]
         manifests += (*of_site.egress_pods, *of_site.egress_policies)
         manifests += artifacts.pools
-        manifests += (doc for of in artifacts.demo for doc in (of.service, of.endpoint_slice))
+        manifests += (doc for of in artifacts.demo for doc in (of.service, *of.endpoint_slices))
         if of_site.secret is not None:
             manifests.append(opened(of_site.secret))
         others = (artifacts.nodes[item.name].node for item in site.nodes if item is not node)

@@ -80,13 +80,22 @@ def drift_of(fabric: Fabric) -> list[str]:
     "plan",
     [
         planned(datacentres=2, families=DUAL),
-        planned(datacentres=[{"nodes": 1}, {"nodes": 1}], families=["ipv6"]),
-        planned(datacentres=[{"routers": 2}, {"nodes": 1}], families=["ipv6", "ipv4"]),
-        planned(datacentres=3, families=DUAL, full_mesh_limit=2),
+        planned(
+            datacentres=[{"nodes": 1}, {"nodes": 1}],
+            families=["ipv6"],
+            load_balancing={"pools": "per-datacentre", "demo": [{"datacentre": "dc2"}]},
+        ),
+        planned(
+            datacentres=[{"routers": 2}, {"nodes": 1}],
+            families=["ipv6", "ipv4"],
+            load_balancing={"demo": [{"external_traffic_policy": "Local"}]},
+        ),
+        planned(datacentres=3, families=DUAL, full_mesh_limit=2, load_balancing={"demo": True}),
         planned(
             datacentres=[{"nodes": 1, "ipv6_lan": "fd00:7::/80"}, {"nodes": 1}],
             families=["ipv6"],
             asns={"routers": "per-datacentre", "cluster": "per-datacentre"},
+            load_balancing={"demo": True, "ipv6": {"aggregation_length": 120}},
         ),
     ],
     ids=["dual stack", "ipv6 alone", "shared gateway", "reflectors", "an as for each"],
@@ -124,13 +133,6 @@ def test_metrics_are_read_by_the_primary_family_and_tell_of_each(
     }
 
 
-@pytest.mark.parametrize("families", [DUAL, ["ipv6", "ipv4"]])
-def test_services_of_ipv4_stand_beside_ipv6(fabric: Fabric, families: list[str]) -> None:
-    demo = {"demo": True, "selector": {"exposed": "yes"}}
-    plan = planned(datacentres=2, families=families, load_balancing=demo)
-    assert converged(fabric, plan) == []
-
-
 EGRESS = {Family.IPV4: "10.113.0.1", Family.IPV6: "fd75:6e64:6572:71::1"}
 
 
@@ -139,7 +141,9 @@ def test_selected_pods_leave_by_their_gateway_in_each_family_and_all_others_as_b
     fabric: Fabric, families: list[str]
 ) -> None:
     datacentres = [{"nodes": 3}, {"nodes": 1, "routers": 2}]
-    plan = planned(datacentres=datacentres, families=families, egress_gateway={})
+    services = {"demo": True, "selector": {"exposed": "yes"}}
+    shape = {"datacentres": datacentres, "families": families, "load_balancing": services}
+    plan = planned(**shape, egress_gateway={})
     assert converged(fabric, plan) == []
     own_router = plan.routers[0].wan
     for gateway in plan.wan_gateways:
@@ -256,17 +260,19 @@ def test_a_datacentre_more_drops_no_session_in_either_family(fabric: Fabric) -> 
 
 
 def test_a_second_family_drops_no_session_of_the_first(fabric: Fabric) -> None:
-    assert converged(fabric, planned(datacentres=2)) == []
+    services = {"demo": True}
+    assert converged(fabric, planned(datacentres=2, load_balancing=services)) == []
     before = session_ages(fabric)
-    assert converged(fabric, planned(datacentres=2, families=DUAL)) == []
+    both = planned(datacentres=2, families=DUAL, load_balancing=services)
+    assert converged(fabric, both) == []
     after = session_ages(fabric)
     assert all(went_on(found, after[name]) for name, found in before.items())
 
 
 def test_families_come_and_go(fabric: Fabric) -> None:
     for families in (DUAL, ["ipv6"], ["ipv4"]):
-        datacentres = [{"nodes": 1}, {"nodes": 1}]
-        assert converged(fabric, planned(datacentres=datacentres, families=families)) == []
+        shape = {"datacentres": [{"nodes": 1}, {"nodes": 1}], "load_balancing": {"demo": True}}
+        assert converged(fabric, planned(**shape, families=families)) == []
 
 
 def test_a_twin_of_ipv4_alone_has_no_address_of_ipv6(fabric: Fabric) -> None:

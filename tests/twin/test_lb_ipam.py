@@ -1,9 +1,11 @@
 """Which address a service gets, as Cilium's operator would give it."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
+from config.families import Family
 from config.load import load
 from config.plan import make_plan
 from render.artifacts import render
@@ -28,8 +30,10 @@ def service(
     }
 
 
-def given(pools: list[Written], *services: Written) -> dict[str, str]:
-    found = lb_ipam.assign(pools, services)
+def given(
+    pools: list[Written], *services: Written, families: Collection[Family] = (Family.IPV4,)
+) -> dict[str, str]:
+    found = lb_ipam.assign(pools, services, families)
     return {name: ",".join(map(str, addresses)) for name, addresses in found.items()}
 
 
@@ -104,11 +108,65 @@ def test_only_services_of_type_load_balancer_get_an_address() -> None:
     assert given([pool("10.0.0.0/24")], service("a", kind="ClusterIP")) == {}
 
 
+def of_families(name: str, policy: str | None, *families: str) -> Written:
+    written = service(name)
+    written["spec"] |= {"ipFamilyPolicy": policy} if policy else {}
+    written["spec"] |= {"ipFamilies": list(families)} if families else {}
+    return written
+
+
+DUAL_POOL = pool("10.0.0.0/24", "fd00::/120", allowFirstLastIPs="No")
+
+
+@pytest.mark.parametrize(
+    ("policy", "named", "addresses"),
+    [
+        (None, [], "10.0.0.1"),
+        (None, ["IPv6"], "fd00::1"),
+        ("SingleStack", ["IPv6"], "fd00::1"),
+        ("SingleStack", [], "10.0.0.1"),
+        ("PreferDualStack", [], "10.0.0.1,fd00::1"),
+        ("PreferDualStack", ["IPv6"], "fd00::1"),
+        ("RequireDualStack", ["IPv6", "IPv4"], "10.0.0.1,fd00::1"),
+    ],
+)
+def test_a_service_gets_an_address_of_each_family_that_it_asks_for(
+    policy: str | None, named: list[str], addresses: str
+) -> None:
+    asks = of_families("a", policy, *named)
+    assert given([DUAL_POOL], asks, families=tuple(Family)) == {"a": addresses}
+
+
+def test_a_family_that_is_off_has_no_addresses() -> None:
+    asks = of_families("a", "RequireDualStack"), of_families("b", None)
+    assert given([DUAL_POOL], *asks, families=[Family.IPV6]) == {"a": "fd00::1", "b": "fd00::2"}
+
+
+def test_the_first_pool_with_a_block_of_the_family_is_used() -> None:
+    pools = [pool("10.0.0.0/24"), pool("fd00::/127", allowFirstLastIPs="No")]
+    asks = of_families("a", "RequireDualStack"), of_families("b", "SingleStack", "IPv6")
+    assert given(pools, *asks, families=tuple(Family)) == {"a": "10.0.0.0,fd00::", "b": "fd00::1"}
+
+
+def test_who_asks_for_addresses_gets_those_that_pools_have_of_either_family() -> None:
+    asks = service("a", "fd00::7", "10.0.1.9", "10.0.0.9")
+    assert given([DUAL_POOL], asks, families=tuple(Family)) == {"a": "fd00::7,10.0.0.9"}
+
+
+def test_addresses_of_different_families_are_never_the_same() -> None:
+    asks = service("a", "10.0.0.1"), of_families("b", "SingleStack", "IPv6")
+    pools = [pool("10.0.0.0/24"), pool("::a00:0/120", allowFirstLastIPs="No")]
+    assert given(pools, *asks, families=tuple(Family)) == {"a": "10.0.0.1", "b": "::a00:1"}
+
+
+@pytest.mark.parametrize("families", [["ipv4"], ["ipv4", "ipv6"], ["ipv6", "ipv4"], ["ipv6"]])
 @pytest.mark.parametrize("pools", ["fabric", "per-datacentre"])
-def test_what_is_rendered_gets_the_addresses_of_the_plan(pools: str) -> None:
+def test_what_is_rendered_gets_the_addresses_of_the_plan(pools: str, families: list[str]) -> None:
     demo = [{"datacentre": "dc2"}, {"name": "b", "datacentre": "dc1"}]
-    plan = make_plan(load({"load_balancing": {"pools": pools, "demo": demo}}))
+    fabric = {"families": families, "load_balancing": {"pools": pools, "demo": demo}}
+    plan = make_plan(load(fabric))
     artifacts = render(plan)
-    assert given(list(artifacts.pools), *(item.service for item in artifacts.demo)) == {
-        service.name: str(service.vip) for service in plan.load_balancing.demo
+    services = [item.service for item in artifacts.demo]
+    assert given(list(artifacts.pools), *services, families=plan.families) == {
+        service.name: ",".join(map(str, service.vips)) for service in plan.load_balancing.demo
     }

@@ -16,7 +16,7 @@ from twin.place import Place
 from twin.preflight import Machine, findings
 from twin.services import Endpoint
 
-_ENDPOINT = Endpoint("pod", "node", "dc1", IPv4Address("10.129.21.10"), 80)
+_ENDPOINT = Endpoint("pod", "node", "dc1", (IPv4Address("10.129.21.10"),), 80)
 NET_ADMIN, SYS_ADMIN = 1 << 12, 1 << 21
 
 

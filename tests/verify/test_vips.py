@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from config.families import family_of
 from config.load import load
 from config.plan import Plan, make_plan
+from twin.load_balancer import LOOPBACK
 from twin.twin import WAN_HOST
 from verify.model import Check, Finding
 from verify.vips import Answer, Answers, Question, findings, questions
@@ -29,9 +31,9 @@ def as_planned(plan: Plan) -> dict[Question, Answer | str]:
     return {
         question: Answer(
             first_pod(question),
-            "169.254.42.1"
+            str(LOOPBACK[family_of(question.client.address)])
             if question.client.name == first_pod(question)
-            else question.client.address,
+            else str(question.client.address),
         )
         for question in questions(plan)
     }

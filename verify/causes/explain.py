@@ -137,12 +137,12 @@ class _Judge:
         yield from routes.spoken_for_others(session, self.looks.told_by(router))
 
     def _of_traffic(self, finding: Finding) -> Iterator[Cause]:
-        wanted = self._service(f"{finding.about}/32")
+        wanted = self._service(finding.about)
         if wanted is None:
             return
-        service, _ = wanted
+        service, *_ = wanted
         worlds = [world for node in self.plan.nodes if (world := self.looks.world(node))]
-        prefixes = {finding.about, f"{finding.about}/32"}
+        prefixes = {finding.about, routes.network(finding.about)}
         yield from traffic.causes(
             service,
             finding.about,
@@ -176,14 +176,15 @@ class _Judge:
         (site,) = (site for site in self.plan.sites if router in site.routers)
         return expectations.router(self.plan, site, router).routes
 
-    def _service(self, prefix: str) -> tuple[Service, AddressType] | None:
-        """The service, and the kind of its address, that a prefix is announced for."""
+    def _service(self, prefix: str) -> tuple[Service, AddressType, Address] | None:
+        """The service, and its address with its kind, that a prefix is announced for."""
         network = ip_network(routes.network(prefix))
         load_balancing = self.plan.load_balancing
         for service in load_balancing.demo:
             for kind in load_balancing.announce:
-                if service.addresses[kind] in network:
-                    return service, kind
+                for address in service.addresses[kind]:
+                    if address in network:
+                        return service, kind, address
         return None
 
     def _kind(self, machine: str) -> Kind:

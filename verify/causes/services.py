@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 from typing import cast
 
-from config.families import Address
+from config.families import Address, Family, family_of
 from config.load_balancing import AddressType
 from config.services import Service
 from twin.manifest import Manifest, labels, mapping, name, selects, sequence
@@ -17,8 +17,11 @@ _POOL = "CiliumLoadBalancerIPPool"
 _ADVERTISEMENT = "CiliumBGPAdvertisement"
 
 
-def causes(service: Service, kind: AddressType, node: str, world: World) -> list[Cause]:
+def causes(
+    service: Service, kind: AddressType, address: Address, node: str, world: World
+) -> list[Cause]:
     """What keeps `node` from announcing the service's address of this kind; all that there is."""
+    family = family_of(address)
     of_kind = _of_kind(world, "Service")
     item = next((item for item in of_kind if name(item) == service.name), None)
     if item is None:
@@ -29,9 +32,10 @@ def causes(service: Service, kind: AddressType, node: str, world: World) -> list
             )
         ]
     found = [
-        *_address(service, kind, item, world),
-        *_selection(kind, item, world),
+        *(_address(address, item, world) if kind is AddressType.LOAD_BALANCER_IP else ()),
+        *_selection(kind, family, item, world),
         *_backends(service, kind, node, world),
+        *_endpoints(service, family, world),
     ]
     if not found and not world.is_running:
         found = [
@@ -43,19 +47,15 @@ def causes(service: Service, kind: AddressType, node: str, world: World) -> list
     return found
 
 
-def _address(service: Service, kind: AddressType, item: Manifest, world: World) -> Iterator[Cause]:
+def _address(wanted: Address, item: Manifest, world: World) -> Iterator[Cause]:
     """Whether a pool gave the service its address."""
-    wanted = service.addresses[kind]
-    given = world.given.get(service.name, frozenset())
-    if kind is not AddressType.LOAD_BALANCER_IP or str(wanted) in given:
+    if str(wanted) in world.given.get(name(item), frozenset()):
         return
     if mapping(item, "spec").get("type") != "LoadBalancer":
         reason, remedy = "it is not of type LoadBalancer", "make it `type: LoadBalancer`"
     else:
         reason, remedy = _pool(wanted, item, world)
-    yield Cause(
-        f"no pool: {service.name} does not get its address {wanted}, since {reason}", remedy
-    )
+    yield Cause(f"no pool: {name(item)} does not get its address {wanted}, since {reason}", remedy)
 
 
 def _pool(wanted: Address, item: Manifest, world: World) -> tuple[str, str]:
@@ -75,12 +75,12 @@ def _pool(wanted: Address, item: Manifest, world: World) -> tuple[str, str]:
     return "another service has it", "give one of them another address"
 
 
-def _selection(kind: AddressType, item: Manifest, world: World) -> Iterator[Cause]:
+def _selection(kind: AddressType, family: Family, item: Manifest, world: World) -> Iterator[Cause]:
     """Whether an advertisement is there for addresses of this kind, and selects the service."""
     entries = [
         entry
         for advertisement in _of_kind(world, _ADVERTISEMENT)
-        if _is_used(advertisement, world)
+        if _is_used(advertisement, family, world)
         for entry in sequence(mapping(advertisement, "spec"), "advertisements")
         if entry.get("advertisementType") == "Service"
         and str(kind) in cast("Sequence[str]", mapping(entry, "service").get("addresses") or ())
@@ -121,13 +121,31 @@ def _backends(service: Service, kind: AddressType, node: str, world: World) -> I
         )
 
 
-def _is_used(advertisement: Manifest, world: World) -> bool:
-    """Whether a peer configuration names it."""
+def _endpoints(service: Service, family: Family, world: World) -> Iterator[Cause]:
+    """Kubernetes makes an EndpointSlice for each family of a Service, and Cilium goes by those."""
+    slices = [
+        item
+        for item in _of_kind(world, "EndpointSlice")
+        if labels(item).get("kubernetes.io/service-name") == service.name
+        and item.get("addressType") == family.label
+    ]
+    if not any(sequence(item, "endpoints") for item in slices):
+        yield Cause(
+            f"no ready backend: no EndpointSlice of {service.name} has a pod's address of "
+            f"{family.label}",
+            f"see whether the Service has {family.label} among its ipFamilies, and its pods such "
+            "an address: `pulumi up --refresh`",
+        )
+
+
+def _is_used(advertisement: Manifest, family: Family, world: World) -> bool:
+    """Whether a peer configuration names it for this family."""
     return any(
-        family.get("advertisements") is not None
-        and selects(mapping(family, "advertisements"), labels(advertisement))
+        entry.get("afi") == family
+        and entry.get("advertisements") is not None
+        and selects(mapping(entry, "advertisements"), labels(advertisement))
         for config in _of_kind(world, "CiliumBGPPeerConfig")
-        for family in sequence(mapping(config, "spec"), "families")
+        for entry in sequence(mapping(config, "spec"), "families")
     )
 
 

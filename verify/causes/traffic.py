@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from config.services import Service
+from twin.load_balancer import TABLE
 from verify.model import Cause, Kind
 
 
@@ -37,7 +38,7 @@ def causes(
         yield Cause(
             f"no load balancing: {', '.join(untranslated)} does not translate {what} to its pods",
             "see whether Cilium's agent runs there, and `cilium-dbg service list`; on the twin, "
-            "`nft list table ip services` and `pulumi up --refresh`",
+            f"`nft list table {TABLE}` and `pulumi up --refresh`",
         )
     if without_route:
         yield Cause(

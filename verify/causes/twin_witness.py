@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from ipaddress import ip_address
 
-from config.families import Address, family_of
+from config.families import Address, family_of, single
 from config.machines import Node, Router
 from config.plan import Plan
 from config.sessions import Session
@@ -19,6 +19,7 @@ from render.cilium import LISTEN_PORT
 from twin import (
     agentd,
     birdc,
+    cilium,
     daemons,
     gobgp,
     gobgpd,
@@ -103,7 +104,8 @@ class TwinWitness:
             kind: [item for item in documents if item.get("kind") == kind]
             for kind in ("CiliumLoadBalancerIPPool", "Service")
         }
-        given = lb_ipam.assign(of_kind["CiliumLoadBalancerIPPool"], of_kind["Service"])
+        families = cilium.families(agent.values)
+        given = lb_ipam.assign(of_kind["CiliumLoadBalancerIPPool"], of_kind["Service"], families)
         return World(
             manifests=documents,
             given={name: frozenset(map(str, addresses)) for name, addresses in given.items()},
@@ -118,10 +120,11 @@ class TwinWitness:
         place = Place(self.stack, node.name)
         if not place.stands:
             return None
-        chains = ["inside", *(["outside"] if f"{address}/32" in _announced(place) else [])]
+        prefix = single(ip_address(address))
+        chains = ["inside", *(["outside"] if str(prefix) in _announced(place) else [])]
+        match = f"{load_balancer.HEADER[family_of(prefix)]} daddr {address} "
         return not all(
-            f"ip daddr {address} " in _listed(place, "chain", f"{load_balancer.TABLE} {chain}")
-            for chain in chains
+            match in _listed(place, "chain", f"{load_balancer.TABLE} {chain}") for chain in chains
         )
 
     def unsteered(self, node: Node, pod: str) -> bool | None:
