@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -146,7 +146,7 @@ def _pools(fabric: Fabric) -> Iterator[Pool]:
 def _service(
     item: DemoService,
     settings: LoadBalancing,
-    addressings: Iterable[ServiceAddressing],
+    addressings: Sequence[ServiceAddressing],
     schedulable: Mapping[str, Sequence[Node]],
     taken: Counter[str],
 ) -> Service:

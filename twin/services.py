@@ -108,27 +108,22 @@ def announced(
         return set()
     options = mapping(advertisement, "service")
     kinds = cast("Sequence[str]", options.get("addresses") or ())
-    lengths = {family: options.get(f"aggregationLength{family.label}") for family in Family}
     found: set[Network] = set()
     for service in of:
         if selects(mapping(advertisement, "selector"), service.labels):
             alive = [endpoint for endpoint in service.endpoints if endpoint.pod in ready]
             for frontend in service.frontends:
-                behind = [endpoint for endpoint, _ in frontend.backends(alive)]
-                has_own = any(endpoint.node == node for endpoint in behind)
-                if (
-                    frontend.kind in kinds
-                    and (behind or without_endpoints)
-                    and (has_own or not frontend.is_local)
-                ):
-                    length = lengths[family_of(frontend.address)]
-                    found.add(_prefix(frontend, cast("int | None", length)))
+                nodes = {endpoint.node for endpoint, _ in frontend.backends(alive)}
+                is_served = node in nodes if frontend.is_local else bool(nodes) or without_endpoints
+                if frontend.kind in kinds and is_served:
+                    found.add(_prefix(frontend, options))
     return found
 
 
-def _prefix(frontend: Frontend, length: int | None) -> Network:
+def _prefix(frontend: Frontend, options: Manifest) -> Network:
     """What is for this node alone is never aggregated."""
-    whole = frontend.address.max_prefixlen
+    family, whole = family_of(frontend.address), frontend.address.max_prefixlen
+    length = cast("int | None", options.get(f"aggregationLength{family.label}"))
     bits = whole if length is None or frontend.is_local else length
     return ip_network((frontend.address, bits), strict=False)
 

@@ -150,4 +150,6 @@ def test_the_host_has_routes_in_each_family_by_the_routers_of_that_family() -> N
     assert routes["10.129.0.0/16"] == "172.31.0.10"
     assert routes["fd75:6e64:6572:8100::/56"] == "fd75:6e64:6572:1f::a"
     assert routes["fd75:6e64:6572:102::/64"] == "fd75:6e64:6572:1f::c"
+    assert routes["10.112.0.0/16"] == "172.31.0.10"
+    assert routes["fd75:6e64:6572:70::/112"] == "fd75:6e64:6572:1f::a"
     assert all((":" in prefix) == (":" in gateway) for prefix, gateway in routes.items())

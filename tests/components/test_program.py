@@ -262,6 +262,34 @@ def test_in_both_families_machines_are_configured_by_ipv4(families: list[str]) -
     assert sorted(pods) == ["10.130.21.0/24", "fd75:6e64:6572:8215::/64"]
 
 
+def test_the_demo_has_addresses_of_both_families() -> None:
+    config = written("dev")
+    config["underlay:fabric"] |= {
+        "families": ["ipv6", "ipv4"],
+        "load_balancing": {"announce": ["ClusterIP"], "demo": True},
+    }
+    monitor = run(program.main, as_config(config))
+    assert monitor.problems == []
+    found = {r.name: r.inputs for r in monitor.registered.values()}
+    service = found["fabric-cilium-demo-nginx-service"]
+    assert service["metadata"]["annotations"] == {
+        "lbipam.cilium.io/ips": "fd75:6e64:6572:70::1,10.112.0.1"
+    }
+    assert service["spec"].items() >= {
+        ("ipFamilyPolicy", "RequireDualStack"),
+        ("clusterIP", "fd75:6e64:6572:60::b"),
+    }
+    assert service["spec"]["ipFamilies"] == ["IPv6", "IPv4"]
+    assert service["spec"]["clusterIPs"] == ["fd75:6e64:6572:60::b", "10.96.0.11"]
+    assert found["fabric-cilium-pool-fabric"]["spec"]["blocks"] == [
+        {"cidr": "fd75:6e64:6572:70::/112"},
+        {"cidr": "10.112.0.0/16"},
+    ]
+    assert monitor.outputs["vips"] == {"nginx": "fd75:6e64:6572:70::1"}
+    assert monitor.outputs["second_family"]["vips"] == {"nginx": "10.112.0.1"}
+    assert "[fd75:6e64:6572:70::1]:80, 10.112.0.1:80" in monitor.outputs["readme"]
+
+
 def test_routers_alone_do_without_ipv4() -> None:
     config = written("dev")
     config["underlay:libvirt"]["cluster"] = False

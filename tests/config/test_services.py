@@ -499,6 +499,15 @@ def test_services_across_datacentres_that_do_not_know_each_others_pods_are_refus
     assert demo({"demo": True}, pod_routes="none", datacentres=1)
 
 
+def test_what_is_written_down_of_ipv6_and_loaded_again_is_the_same() -> None:
+    own = {"external_ips": "fd00:2::/112", "pool_prefix_length": 124, "aggregation_length": 126}
+    services = {"demo": [{"ipv6_address": f"{_PREFIX}:70::9"}], "ipv6": own}
+    loaded = load({"families": DUAL, "load_balancing": services})
+    written = loaded.fabric.model_dump(mode="json", exclude_defaults=True)
+    assert load(written) == loaded
+    assert written["load_balancing"]["ipv6"] == own
+
+
 def test_what_is_written_down_and_loaded_again_is_the_same() -> None:
     services = {"announce": list(AddressType), "demo": [{"address": "10.112.0.9"}, {"name": "b"}]}
     loaded = load({"load_balancing": services, "pod_routes": "summary"})

@@ -208,8 +208,12 @@ def test_two_stacks_of_the_same_plan_stand_side_by_side(make_stack: Callable[[],
             id="datacentres that know nothing of each other's pods",
         ),
         pytest.param(
-            {"datacentres": [{"routers": 2}, {"nodes": 1}], "families": ["ipv4", "ipv6"]},
-            id="IPv4 and IPv6",
+            {
+                "datacentres": [{"routers": 2}, {"nodes": 1}],
+                "families": ["ipv4", "ipv6"],
+                "load_balancing": {"demo": True},
+            },
+            id="IPv4 and IPv6, with a service",
         ),
     ],
 )

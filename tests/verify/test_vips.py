@@ -10,16 +10,17 @@ from config.plan import Plan, make_plan
 from twin.load_balancer import LOOPBACK
 from twin.twin import WAN_HOST
 from verify.model import Check, Finding
-from verify.vips import Answer, Answers, Question, findings, questions
+from verify.vips import Answer, Answers, Question, counts, findings, questions
 
 LOCAL = {"external_traffic_policy": "Local"}
 
 
-def planned(*demo: dict[str, Any], announce: tuple[str, ...] = ("LoadBalancerIP",)) -> Plan:
+def planned(
+    *demo: dict[str, Any], announce: tuple[str, ...] = ("LoadBalancerIP",), **fabric: object
+) -> Plan:
     settings = {"demo": list(demo), "announce": list(announce)}
-    return make_plan(
-        load({"datacentres": [{"nodes": 2}, {"nodes": 1}], "load_balancing": settings})
-    )
+    datacentres = [{"nodes": 2}, {"nodes": 1}]
+    return make_plan(load({"datacentres": datacentres, "load_balancing": settings, **fabric}))
 
 
 def first_pod(question: Question) -> str:
@@ -138,4 +139,51 @@ def test_pods_keep_their_address_whatever_the_policy() -> None:
     assert said(plan, answers) == [
         "dc1-controlplane1: dc1-worker1-pod1 of nginx at 10.112.0.1 sees dc1-controlplane1-pod1 "
         "as 10.1.1.11, not 10.129.11.10"
+    ]
+
+
+BOTH = ["ipv4", "ipv6"]
+VIP4, VIP6 = "10.112.0.1", "fd75:6e64:6572:70::1"
+
+
+@pytest.mark.parametrize(
+    ("families", "vips"),
+    [(BOTH, {VIP4, VIP6}), (["ipv6", "ipv4"], {VIP4, VIP6}), (["ipv6"], {VIP6})],
+)
+def test_everybody_asks_in_each_family_by_an_address_of_it(
+    families: list[str], vips: set[str]
+) -> None:
+    outside = {"ipv4": "172.31.0.1/32", "ipv6": "fd75:6e64:6572:1f::1/128"}
+    management = [outside[family] for family in families]
+    plan = planned({}, families=families, management=management)
+    asked = questions(plan)
+    assert all(family_of(q.client.address) is family_of(q.address) for q in asked)
+    clients = {q.client.name for q in asked}
+    assert {"dc1-router1", "dc2-worker1-pod1", WAN_HOST} <= clients
+    assert {(q.client.name, str(q.address)) for q in asked} == {
+        (client, vip) for client in clients for vip in vips
+    }
+    assert len(asked) == len(clients) * len(vips)
+    assert counts(plan)["dc1-router1"] == {Check.VIPS: len(vips)}
+
+
+def test_the_host_outside_asks_in_the_families_in_which_it_may_come_in() -> None:
+    plan = planned({}, families=BOTH, management=["fd75:6e64:6572:1f::1/128"])
+    assert [str(q.address) for q in questions(plan) if q.client.name == WAN_HOST] == [VIP6]
+
+
+def test_what_is_wrong_in_ipv6_is_said_of_its_address() -> None:
+    plan = planned(LOCAL, families=BOTH)
+    assert said(plan, as_planned(plan)) == []
+    (question,) = (
+        q for q in questions(plan) if q.client.name == "dc2-router1" and str(q.address) == VIP6
+    )
+    hidden = Answer("dc1-worker1-pod1", "fd75:6e64:6572:102::15")
+    assert said(plan, as_planned(plan) | {question: hidden}) == [
+        f"dc2-router1: dc1-worker1-pod1 of nginx at {VIP6} sees dc2-router1 as "
+        "fd75:6e64:6572:102::15, not fd75:6e64:6572:102::2"
+    ]
+    silent = as_planned(plan) | {question: "timed out"}
+    assert said(plan, silent) == [
+        f"dc2-router1: dc2-router1 gets no answer from nginx at {VIP6}: timed out"
     ]
