@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from config.families import Family, family_of, of
+from config.families import Family, family_of
 from config.load import load
 from config.machines import PEERING_NETWORK, SECOND_PEERING_NETWORK
 from config.machines import Router as PlannedRouter
@@ -119,7 +119,12 @@ def test_metrics_are_read_by_the_primary_family_and_tell_of_each(
 ) -> None:
     datacentres = [{"nodes": 1}, {"nodes": 1}]
     watched = {"routers": True}
-    plan = planned(datacentres=datacentres, families=families, observability=watched)
+    plan = planned(
+        datacentres=datacentres,
+        families=families,
+        observability=watched,
+        load_balancing={"demo": True},
+    )
     assert converged(fabric, plan) == []
     router = plan.routers[0]
     text = scrape(Place(fabric.stack, plan.nodes[0].name), router.lan.address.ip)
@@ -205,21 +210,27 @@ def seen_as(fabric: Fabric, sender: str, receiver: str, address: str) -> str:
     return str(seen)
 
 
-def test_a_node_that_lies_in_ipv6_is_refused_and_named(fabric: Fabric) -> None:
-    plan = planned(datacentres=2, families=DUAL)
+@pytest.mark.parametrize(
+    ("lied_about", "named"),
+    [
+        ("fd75:6e64:6572:810b::/64", "the pods of dc1-controlplane1"),
+        ("fd75:6e64:6572:70::/112", "which nobody may announce"),
+    ],
+    ids=["another's pods", "all vips"],
+)
+def test_a_node_that_lies_in_ipv6_is_refused_and_named(
+    fabric: Fabric, lied_about: str, named: str
+) -> None:
+    plan = planned(datacentres=2, families=DUAL, load_balancing={"demo": True})
     assert converged(fabric, plan) == []
     own = str(plan.nodes[1].lan.ip(Family.IPV6))
-    other = of(Family.IPV6, plan.nodes[0].pod_cidrs)
     api = f"unix://{gobgpd.api_socket(Place(fabric.stack, 'dc1-worker1'))}"
-    lie = ("rib", "add", "-a", "ipv6", str(other), "nexthop", own)
+    lie = ("rib", "add", "-a", "ipv6", lied_about, "nexthop", own)
     subprocess.run(["gobgp", "--target", api, "global", *lie], check=True, timeout=_LIMIT_SECONDS)
-    said = (
-        f"dc1-router1: dc1-worker1 ({own}) announces {other}, "
-        "the pods of dc1-controlplane1: refused"
-    )
+    said = f"dc1-router1: dc1-worker1 ({own}) announces {lied_about}, {named}: refused"
     eventually("the lie is named", lambda: said in map(str, verified(fabric, plan).findings))
     routes = [found for found in verified(fabric, plan).findings if found.check is Check.ROUTES]
-    assert routes == [], "the honest node's pods are reached as before"
+    assert routes == [], "all others are reached as before"
 
 
 def test_a_password_that_differs_is_named_of_the_session_of_ipv6_alone(fabric: Fabric) -> None:
