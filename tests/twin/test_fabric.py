@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from config.families import Family, family_of
+from config.families import Family, family_of, of
 from config.load import load
 from config.machines import PEERING_NETWORK, SECOND_PEERING_NETWORK
 from config.machines import Router as PlannedRouter
