@@ -10,7 +10,7 @@ from config.load import load
 from config.machines import Router
 from config.plan import Plan, make_plan
 from day1.ssh import Address
-from verify import announcements, cluster_probes, expectations, from_here, ssh_probes
+from verify import announcements, cluster_probes, expectations, from_here, metrics, ssh_probes
 from verify.causes.explain import explained
 from verify.causes.notes import flaps
 from verify.causes.ssh_witness import SshWitness
@@ -26,6 +26,7 @@ _HIDDEN = (
     "the routes of nodes and pods, what pods see of each other, and their way out by the WAN: "
     "Talos has no shell"
 )
+_HIDDEN_METRICS = "whether others reach the routers' metrics: each was read on the router itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +69,14 @@ class LibvirtStack:
         findings = list(all_differences(expected.values(), self.look(expected.values())))
         routers = {router.name: self._address(router) for router in self.plan.routers}
         findings += announcements.findings(self.plan, ssh_probes.ask_all(routers, _ANSWER_SECONDS))
+        wanted = metrics.expected(self.plan)
+        urls = {r.name: metrics.url(r) for r in self.plan.routers if r.name in wanted}
+        scraped = ssh_probes.scrape_all(routers, urls, _ANSWER_SECONDS)
+        findings += metrics.findings(self.plan, scraped)
         checked = to_see(expected.values())
-        for machine, counts in announcements.checks(self.plan).items():
-            checked[machine] |= counts
+        for of in (announcements.checks, metrics.counts):
+            for machine, counts in of(self.plan).items():
+                checked[machine] |= counts
         if self.plan.nodes:
             targets = from_here.targets(self.plan, self._health_addresses())
             findings += from_here.findings(targets)
@@ -84,7 +90,10 @@ class LibvirtStack:
             pods=frozenset(),
             findings=explained(self.plan, findings, witness),
             notes=tuple(flaps(self.plan, witness)),
-            not_looked_at=(_HIDDEN,) if self.plan.nodes else (),
+            not_looked_at=(
+                *((_HIDDEN,) if self.plan.nodes else ()),
+                *((_HIDDEN_METRICS,) if wanted else ()),
+            ),
         )
 
     def _address(self, router: Router) -> Address:

@@ -1,15 +1,10 @@
-"""Reads the routers' metrics as a Prometheus would, and compares them with BIRD's own word.
-
-They are read from a node, through its LAN and the routers between: so a firewall in the way is
-found as well.
-"""
+"""The routers' metrics, as a Prometheus would read them, compared with BIRD's own word."""
 
 from __future__ import annotations
 
-import http.client
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from dataclasses import dataclass, field
 
 from config.families import Address, with_port
 from config.machines import Router
@@ -17,19 +12,32 @@ from config.observability import ROUTER_PORT
 from config.plan import Plan
 from render import metrics
 from render.bird import session_name
-from twin import birdc, namespaces
-from twin.place import Place
-from twin.router import control_socket
+from twin.birdc import BfdSession
 from verify.compare import BFD_UP, ESTABLISHED
 from verify.model import Check, Finding
-
-_LIMIT_SECONDS = 10.0
 
 #: `bird_protocol_up` of a BGP session, with its name and its value.
 _UP = re.compile(r'bird_protocol_up\{name="([^"]+)",proto="BGP",.*\} ([01])')
 
+
 #: The same of a BFD session, with its neighbor's address.
 _BFD_UP = re.compile(r'bird_bfd_session_up\{.*ip="([^"]+)".*\} ([01])')
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """A router's metrics as `reader` got them from `url`, or a `problem` instead of a `page`.
+
+    `states` are those of its BGP sessions at that moment, `bfd` are its BFD sessions, by BIRD's own
+    word and by neighbor.
+    """
+
+    url: str
+    reader: str
+    page: str = ""
+    problem: str = ""
+    states: Mapping[str, str] = field(default_factory=dict)
+    bfd: Mapping[str, BfdSession] = field(default_factory=dict)
 
 
 def expected(plan: Plan) -> Mapping[str, Mapping[Address, str]]:
@@ -51,33 +59,17 @@ def counts(plan: Plan) -> dict[str, dict[Check, int]]:
     }
 
 
-def findings(stack: str, plan: Plan) -> list[Finding]:
-    """What is wrong with the metrics of each router that should have them."""
-    wanted = expected(plan)
-    reader = Place(stack, plan.nodes[0].name)
-    return [
-        Finding(router.name, Check.METRICS, message)
-        for router in plan.routers
-        if router.name in wanted
-        for message in _of_router(stack, reader, router, wanted[router.name])
-    ]
+def findings(plan: Plan, scraped: Mapping[str, Scraped]) -> Iterator[Finding]:
+    """What is wrong with the metrics of each router that should have them, of those looked at."""
+    for router, wanted in expected(plan).items():
+        if found := scraped.get(router):
+            for message in _of_router(found, wanted):
+                yield Finding(router, Check.METRICS, message)
 
 
-def scrape(reader: Place, address: Address) -> str:
-    """A router's metrics, as the machine of that place gets them. Raises `OSError`."""
-    connection = http.client.HTTPConnection(str(address), ROUTER_PORT, timeout=_LIMIT_SECONDS)
-    with namespaces.inside(reader.namespace):
-        try:
-            connection.request("GET", metrics.PATH)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-        except http.client.HTTPException as error:
-            raise OSError(f"no HTTP: {error!r}") from error
-        finally:
-            connection.close()
-    if answer.status != http.HTTPStatus.OK:
-        raise OSError(f"status {answer.status}")
-    return text
+def url(router: Router) -> str:
+    """Where a router is asked for its metrics."""
+    return f"http://{with_port(router.lan.address.ip, ROUTER_PORT)}{metrics.PATH}"
 
 
 def ups(text: str) -> dict[str, bool]:
@@ -92,22 +84,12 @@ def bfd_ups(text: str) -> dict[str, bool]:
     return {found[1]: found[2] == "1" for found in lines if found}
 
 
-def _of_router(
-    stack: str, reader: Place, router: Router, wanted: Mapping[Address, str]
-) -> Iterator[str]:
-    where = with_port(router.lan.address.ip, ROUTER_PORT)
-    try:
-        text = scrape(reader, router.lan.address.ip)
-    except OSError as error:
-        yield f"no metrics at {where}, asked from {reader.machine}: {error}"
-        return
-    socket = control_socket(Place(stack, router.name))
-    states: Mapping[str, str] = {}
-    bfd: Mapping[str, birdc.BfdSession] = {}
-    with suppress(birdc.BirdError):
-        states, bfd = birdc.sessions(socket), birdc.bfd_sessions(socket)
-    yield from disagreements(ups(text), states, wanted.items())
-    yield from bfd_disagreements(bfd_ups(text), bfd)
+def _of_router(found: Scraped, wanted: Mapping[Address, str]) -> Iterator[str]:
+    if found.problem:
+        yield f"no metrics at {found.url}, asked from {found.reader}: {found.problem}"
+    else:
+        yield from disagreements(ups(found.page), found.states, wanted.items())
+        yield from bfd_disagreements(bfd_ups(found.page), found.bfd)
 
 
 def disagreements(
@@ -123,7 +105,7 @@ def disagreements(
 
 
 def bfd_disagreements(
-    told: Mapping[str, bool], sessions: Mapping[str, birdc.BfdSession]
+    told: Mapping[str, bool], sessions: Mapping[str, BfdSession]
 ) -> Iterator[str]:
     """The same of the BFD sessions that BIRD has, be they planned or not."""
     for neighbor, session in sessions.items():

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
+from urllib.parse import urlsplit
 
+from config.machines import Router
 from config.plan import Plan
-from twin import birdc, gobgp, iproute
+from twin import birdc, gobgp, iproute, namespaces
 from twin.gobgpd import api_socket
 from twin.place import Place
 from twin.router import control_socket
+from verify import metrics
 from verify.announcements import QUESTIONS, Answers
+from verify.metrics import Scraped
 from verify.model import DEFAULT, DEFAULT_IPV6, UNREACHABLE, Expected, Kind, Observed, Table
 
 _LINK_LOCAL = "fe80::/64"
+_SCRAPE_SECONDS = 10.0
 
 
 def look(stack: str, expected: Expected) -> Observed:
@@ -69,6 +76,48 @@ def ask_routers(stack: str, plan: Plan) -> dict[str, Answers]:
         with suppress(birdc.BirdError):
             found[router.name] = [birdc.ask(socket, question) for question in QUESTIONS]
     return found
+
+
+def scrape_routers(stack: str, plan: Plan) -> dict[str, Scraped]:
+    """What each router's metrics and its BIRD tell, where routers have metrics.
+
+    They are read from a node, through its LAN and the routers between: so a firewall in the way is
+    found as well.
+    """
+    reader = Place(stack, plan.nodes[0].name)
+    wanted = metrics.expected(plan)
+    return {r.name: _scraped(stack, r, reader) for r in plan.routers if r.name in wanted}
+
+
+def _scraped(stack: str, router: Router, reader: Place) -> Scraped:
+    where = metrics.url(router)
+    try:
+        page = scrape(reader, where)
+    except OSError as error:
+        return Scraped(where, reader.machine, problem=str(error))
+    socket = control_socket(Place(stack, router.name))
+    found = Scraped(where, reader.machine, page)
+    with suppress(birdc.BirdError):
+        found = replace(found, states=birdc.sessions(socket), bfd=birdc.bfd_sessions(socket))
+    return found
+
+
+def scrape(reader: Place, url: str) -> str:
+    """A router's metrics, as the machine of that place gets them. Raises `OSError`."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=_SCRAPE_SECONDS)
+    with namespaces.inside(reader.namespace):
+        try:
+            connection.request("GET", parts.path)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        except http.client.HTTPException as error:
+            raise OSError(f"no HTTP: {error!r}") from error
+        finally:
+            connection.close()
+    if answer.status != http.HTTPStatus.OK:
+        raise OSError(f"status {answer.status}")
+    return text
 
 
 def _prefix(route: Mapping[str, object]) -> str:

@@ -10,7 +10,9 @@ from functools import cached_property
 from verify.model import Check, Expected, Finding, Kind
 
 #: What only a machine that answers tells.
-_BY_ITS_WORD = frozenset({Check.SESSIONS, Check.BFD, Check.ROUTES, Check.ANNOUNCEMENTS})
+_BY_ITS_WORD = frozenset(
+    {Check.SESSIONS, Check.BFD, Check.ROUTES, Check.ANNOUNCEMENTS, Check.METRICS}
+)
 
 
 @dataclass(frozen=True)

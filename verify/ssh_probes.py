@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections.abc import Mapping
 
 from day1.errors import RouterError
-from day1.ssh import Address, Connection, connected
+from day1.ssh import Address, Answer, Connection, connected
 from twin import birdc
 from verify.announcements import QUESTIONS, Answers
+from verify.metrics import Scraped
 from verify.model import Observed, Sight, Table, Unseen
 from verify.probes import table_of
 
@@ -21,6 +23,8 @@ from verify.probes import table_of
 BIRDC = "$(command -v birdc || echo birdcl)"
 _SESSIONS = f"{BIRDC} show protocols all"
 _BFD = f"{BIRDC} show bfd sessions"
+#: OpenWrt's own, or BusyBox's. Both have this option, and say last what went wrong.
+_FETCH = "$(command -v uclient-fetch || echo wget) -O -"
 #: By its path: some shells of BusyBox take their own `ip` before any other.
 _ROUTES = "/sbin/ip -j route show table all"
 
@@ -80,6 +84,51 @@ def run_all(
 
     answers = zip(addresses, asyncio.run(gather()), strict=True)
     return {name: said for name, said in answers if said is not None}
+
+
+def scrape_all(
+    addresses: Mapping[str, Address], urls: Mapping[str, str], within_seconds: float
+) -> dict[str, Scraped]:
+    """The metrics of these routers, each read on itself; those that cannot be asked are left out.
+
+    A router listens on its LAN's address alone, to which there is no way from here.
+    """
+
+    async def scrape(name: str) -> Scraped | None:
+        try:
+            async with connected(addresses[name], within_seconds) as connection:
+                return await _scrape(connection, urls[name])
+        except RouterError:
+            return None
+
+    async def gather() -> list[Scraped | None]:
+        return await asyncio.gather(*map(scrape, urls))
+
+    found = zip(urls, asyncio.run(gather()), strict=True)
+    return {name: scraped for name, scraped in found if scraped is not None}
+
+
+async def _scrape(connection: Connection, url: str) -> Scraped:
+    """A router that takes too long over its metrics is there, and has none."""
+    try:
+        page = await connection.run(f"{_FETCH} {shlex.quote(url)}")
+        protocols, bfd = await asyncio.gather(connection.run(_SESSIONS), connection.run(_BFD))
+    except RouterError as error:
+        return Scraped(url, "itself", problem=str(error))
+    if page.status != 0:
+        return Scraped(url, "itself", problem=_problem(page))
+    return Scraped(
+        url,
+        "itself",
+        page.output.decode(errors="replace"),
+        states=sessions(protocols.output.decode()),
+        bfd=birdc.bfd_listed(bfd.output.decode().splitlines()),
+    )
+
+
+def _problem(answer: Answer) -> str:
+    """The last line of what a command complained of."""
+    return (answer.complaints.strip().splitlines() or [f"exit status {answer.status}"])[-1]
 
 
 async def look(address: Address, within_seconds: float) -> Observed:

@@ -51,7 +51,7 @@ class TwinStack:
         findings += announcements.findings(self.plan, probes.ask_routers(self.name, self.plan))
         findings += reach.findings(self.plan, reach.probe(self.name, self.plan))
         findings += vips.findings(self.plan, vips.ask(self.name, self.plan))
-        findings += metrics.findings(self.name, self.plan)
+        findings += metrics.findings(self.plan, probes.scrape_routers(self.name, self.plan))
         checked = to_see(expected.values())
         for of in (announcements.checks, reach.counts, vips.counts, metrics.counts):
             for machine, counts in of(self.plan).items():

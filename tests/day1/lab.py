@@ -36,6 +36,12 @@ uname uniq uptime wc which xargs yes zcat
 """
 PROGRAMS = ("bird", "birdc", "nft", "ip", "sysctl", "dropbear")
 
+#: By uhttpd's configuration; BusyBox's server takes only scripts that are executable.
+_SERVE = (
+    "{ eval $(sed -n \"s/.*listen_http '/listen='/p; s/.*option home '/home='/p\" "
+    "/etc/config/uhttpd); chmod +x $home/cgi-bin/*; exec httpd -p $listen -h $home; }"
+)
+
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 T = TypeVar("T")
@@ -186,12 +192,15 @@ def build_root(
     for link, target in (("lib", "/host/usr/lib"), ("lib64", "/host/usr/lib64")):
         (root / link).symlink_to(target)
     (root / "var/run").symlink_to("/run")
+    (root / "run/bird.ctl").symlink_to("bird/bird.ctl")  # OpenWrt's socket, and Debian's
     for name in _APPLETS.split():
         (root / "bin" / name).symlink_to(f"/host{shutil.which('busybox', path=SEARCH)}")
     for name in PROGRAMS:
         program = Path(shutil.which(name, path=SEARCH) or name).resolve()
         (root / "usr/sbin" / name).symlink_to(f"/host{program}")
     (root / "sbin/ip").symlink_to("/usr/sbin/ip")
+    for name in ("busybox", "httpd"):
+        (root / "usr/bin" / name).symlink_to(f"/host{shutil.which('busybox', path=SEARCH)}")
     write(root / "etc/passwd", "root:x:0:0:root:/root:/bin/ash\n")
     write(root / "etc/group", "root:x:0:\n")
     write(root / "etc/shells", "/bin/ash\n")
@@ -225,15 +234,17 @@ def _scripts(root: Path) -> None:
     called = 'echo "${0##*/} $1" >>/tmp/calls\n'
     script("sbin/fw4", f'exec chroot /host {standin("fw4")} "$@"')
     script("sbin/uci", f'exec chroot /host {standin("uci")} "$@"')
+    script("usr/bin/uclient-fetch", 'exec busybox wget "$@"')
     script("etc/init.d/network", f"{called}exec chroot /host {standin('network')}")
     script("etc/init.d/firewall", f"{called}exec fw4 reload")
     script("etc/init.d/sysctl", f"{called}sysctl -e -q -p /etc/sysctl.d/90-underlay.conf || true")
     script("etc/init.d/dnsmasq", f"{called}")
     script("etc/init.d/bird", f"{called}exec bird -c /etc/bird.conf")
+    script("etc/init.d/uhttpd", f"{called}[ ! -e /etc/config/uhttpd ] || {_SERVE}")
     script(
         "init",
         "until [ -e /cards ]; do sleep 1; done; ip link set lo up\n"
-        "for each in sysctl network firewall bird; do /etc/init.d/$each start; done\n"
+        "for each in sysctl network firewall bird uhttpd; do /etc/init.d/$each start; done\n"
         "rm -f /tmp/calls\n"
         "exec dropbear -F -E -s -r /etc/dropbear/key -P ''",
     )

@@ -1,7 +1,8 @@
 """What OpenWrt's own programs do on a router, as far as these tests need it, in few lines.
 
-Stand-ins are: netifd (`network`), fw4, uci, and `/etc/init.d/*`. Real are: BIRD, nftables,
-dropbear, the kernel, and BusyBox's shell and applets. Runs outside of the router's root, inside
+Stand-ins are: netifd (`network`), fw4, uci, and `/etc/init.d/*`; uhttpd and uclient-fetch, for
+which BusyBox has others. Real are: BIRD, nftables, dropbear, the kernel, and BusyBox's shell and
+applets. Runs outside of the router's root, inside
 its network.
 """
 

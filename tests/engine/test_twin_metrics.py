@@ -11,7 +11,7 @@ import pytest
 from tests.engine.stack import Stack
 from twin import birdc, daemons, iproute, namespaces, web
 from twin.router import control_socket
-from verify import metrics
+from verify import metrics, probes
 from verify.metrics import ups
 from verify.model import Check
 
@@ -74,7 +74,8 @@ def _metrics_come_back_after_their_server_has_ended(stack: Stack) -> None:
     daemons.end_all(stack.place("dc2-router1").folder, web.PROGRAM)
     (finding,) = stack.verify().findings
     assert str(finding).startswith(
-        "dc2-router1: no metrics at 10.1.2.2:9324, asked from dc1-controlplane1: "
+        "dc2-router1: no metrics at http://10.1.2.2:9324/cgi-bin/metrics.sh, asked from "
+        "dc1-controlplane1: "
     )
     stack.up("--refresh")
     assert stack.verify().findings == ()
@@ -83,7 +84,8 @@ def _metrics_come_back_after_their_server_has_ended(stack: Stack) -> None:
 def _a_session_that_is_down_is_told_by_both(stack: Stack) -> None:
     place = stack.place("dc1-router1")
     birdc.ask(control_socket(place), "disable node_dc1_worker1")
-    assert metrics.findings(stack.name, stack.plan()) == []
+    plan = stack.plan()
+    assert list(metrics.findings(plan, probes.scrape_routers(stack.name, plan))) == []
     told = ups(get(stack, "dc2-worker1", "10.1.1.2:9324", "/cgi-bin/metrics.sh"))
     assert [name for name, is_up in told.items() if not is_up] == ["node_dc1_worker1"]
     birdc.ask(control_socket(place), "enable node_dc1_worker1")

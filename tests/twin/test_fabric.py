@@ -26,9 +26,9 @@ from twin.router import Router, control_socket
 from twin.segment import BRIDGE
 from twin.twin import WAN_HOST
 from verify import reach
-from verify.metrics import scrape
+from verify.metrics import url
 from verify.model import Check
-from verify.probes import table
+from verify.probes import scrape, table
 from verify.report import Report
 from verify.twin_stack import TwinStack
 from verify.waiting import wait
@@ -127,7 +127,7 @@ def test_metrics_are_read_by_the_primary_family_and_tell_of_each(
     )
     assert converged(fabric, plan) == []
     router = plan.routers[0]
-    text = scrape(Place(fabric.stack, plan.nodes[0].name), router.lan.address.ip)
+    text = scrape(Place(fabric.stack, plan.nodes[0].name), url(router))
     present = re.findall(r'^underlay_planned_route_present\{prefix="(.*)"\} (\d)$', text, re.M)
     assert {prefix for prefix, _ in present} == {
         str(network) for network in of_router(plan, plan.sites[0])

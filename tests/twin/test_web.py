@@ -27,7 +27,8 @@ from twin.machine import Nic
 from twin.place import Place
 from twin.router import BIRD_FILE, Router
 from twin.segment import plug_command
-from verify.metrics import scrape, ups
+from verify.metrics import ups, url
+from verify.probes import scrape
 
 __all__ = ["boot"]  # a fixture
 
@@ -38,6 +39,7 @@ _BFD = {"redundancy": {"bfd": {"enabled": True, "interval_ms": 500}}}
 WITH_BFD = make_plan(load({"observability": {"routers": True}, **_UNSIGNED, **_BFD}))
 WITHOUT = make_plan(load(_UNSIGNED))
 ADDRESS = PLAN.routers[0].lan.address.ip
+URL = url(PLAN.routers[0])
 
 pytestmark = [pytest.mark.twin, daemons_are_left_running]
 
@@ -67,13 +69,13 @@ def test_a_router_without_the_option_listens_for_nobody(boot: Callable[[Plan], R
     router = boot(WITHOUT)
     assert not daemons.running_in(router.place.folder, web.PROGRAM)
     with pytest.raises(ConnectionRefusedError):
-        scrape(router.place, ADDRESS)
+        scrape(router.place, URL)
 
 
 def test_every_session_is_told_of_as_bird_has_it(boot: Callable[[Plan], Router]) -> None:
     router = boot(PLAN)
     assert router.drift() == []
-    text = scrape(router.place, ADDRESS)
+    text = scrape(router.place, URL)
     planned = {session_name(session) for session in PLAN.sessions["dc1-router1"]}
     assert ups(text) == dict.fromkeys(planned, False)  # nobody is there to speak with
     assert len(birdc.sessions(router.control_socket)) == len(planned)
@@ -85,16 +87,16 @@ def test_a_session_that_comes_up_is_up(boot: Callable[[Plan], Router]) -> None:
     router = boot(PLAN)
     session = next(s for s in PLAN.sessions["dc1-router1"] if s.neighbor_kind is SessionKind.NODE)
     with neighbor(router, str(session.neighbor), session.neighbor_asn):
-        wait_for(lambda: ups(scrape(router.place, ADDRESS))[session_name(session)])
-        text = scrape(router.place, ADDRESS)
+        wait_for(lambda: ups(scrape(router.place, URL))[session_name(session)])
+        text = scrape(router.place, URL)
         name = f'name="{session_name(session)}"'
         assert birdc.sessions(router.control_socket)[str(session.neighbor)] == "Established"
         assert value(text, "bird_protocol_up", name, 'state="Established"') == 1
-    wait_for(lambda: not ups(scrape(router.place, ADDRESS))[session_name(session)])
+    wait_for(lambda: not ups(scrape(router.place, URL))[session_name(session)])
 
 
 def test_limits_are_those_that_bird_keeps_to(boot: Callable[[Plan], Router]) -> None:
-    text = scrape(boot(PLAN).place, ADDRESS)
+    text = scrape(boot(PLAN).place, URL)
     node = 'name="node_dc1_worker1"'
     assert value(text, "underlay_prefix_limit", node, 'limit="import"') == 256
     assert value(text, "underlay_prefix_limit", node, 'limit="receive"') == 1024
@@ -103,15 +105,15 @@ def test_limits_are_those_that_bird_keeps_to(boot: Callable[[Plan], Router]) -> 
 def test_each_bfd_session_is_told_of_as_bird_has_it(boot: Callable[[Plan], Router]) -> None:
     router = boot(WITH_BFD)
     labels = ('name="bfd1"', 'ip="172.30.0.3"', 'interface="eth2"')
-    told = bfd(scrape(router.place, ADDRESS), *labels)
+    told = bfd(scrape(router.place, URL), *labels)
     assert (told["up"], told["uptime"], told["timeout"]) == (0, 0, 0)
     with far_router(router):
         # The slower of the two sends every 600 ms, and five may be lost of its.
         wanted = {"up": 1, "interval": 0.6, "timeout": 3}
-        wait_for(lambda: wanted.items() <= bfd(scrape(router.place, ADDRESS), *labels).items())
+        wait_for(lambda: wanted.items() <= bfd(scrape(router.place, URL), *labels).items())
         wait_for(lambda: birdc.bfd_sessions(router.control_socket)["172.30.0.3"].state == "Up")
-        wait_for(lambda: bfd(scrape(router.place, ADDRESS), *labels)["uptime"])
-    wait_for(lambda: not bfd(scrape(router.place, ADDRESS), *labels)["up"])
+        wait_for(lambda: bfd(scrape(router.place, URL), *labels)["uptime"])
+    wait_for(lambda: not bfd(scrape(router.place, URL), *labels)["up"])
 
 
 def bfd(text: str, *labels: str) -> Mapping[str, float]:
@@ -125,7 +127,7 @@ def bfd(text: str, *labels: str) -> Mapping[str, float]:
 
 
 def test_without_bfd_nothing_is_told_of_it(boot: Callable[[Plan], Router]) -> None:
-    assert "bird_bfd" not in scrape(boot(PLAN).place, ADDRESS)
+    assert "bird_bfd" not in scrape(boot(PLAN).place, URL)
 
 
 def test_a_planned_route_is_there_only_while_it_leads_somewhere(
@@ -137,7 +139,7 @@ def test_a_planned_route_is_there_only_while_it_leads_somewhere(
     def present() -> Mapping[str, float]:
         return {
             label.split('"')[1]: number
-            for (name, labels), number in samples(scrape(router.place, ADDRESS)).items()
+            for (name, labels), number in samples(scrape(router.place, URL)).items()
             if name == "underlay_planned_route_present"
             for label in labels
         }
@@ -156,7 +158,7 @@ def test_a_bird_that_is_gone_is_down_and_the_rest_is_still_told(
 ) -> None:
     router = boot(PLAN)
     daemons.end_all(router.place.folder, "bird")
-    text = scrape(router.place, ADDRESS)
+    text = scrape(router.place, URL)
     assert value(text, "bird_daemon_up") == 0
     assert ups(text) == {}
     assert value(text, "underlay_planned_route_present", 'prefix="10.1.1.0/24"') == 1
@@ -168,7 +170,7 @@ def test_a_server_that_has_ended_is_said_and_mended(boot: Callable[[Plan], Route
     assert router.drift() == ["busybox is not running"]
     router.build("me", router)
     assert router.drift() == []
-    assert scrape(router.place, ADDRESS)
+    assert scrape(router.place, URL)
 
 
 def test_another_script_is_served_by_the_server_that_runs(boot: Callable[[Plan], Router]) -> None:
@@ -177,7 +179,7 @@ def test_another_script_is_served_by_the_server_that_runs(boot: Callable[[Plan],
     grown = make_plan(load({"datacentres": 3, "observability": {"routers": True}, **_UNSIGNED}))
     replace(router, files=render(grown).routers["dc1-router1"].files).build("me", router)
     assert daemons.running_in(router.place.folder, web.PROGRAM) == before
-    assert 'prefix="10.1.3.0/24"' in scrape(router.place, ADDRESS)
+    assert 'prefix="10.1.3.0/24"' in scrape(router.place, URL)
 
 
 def test_turned_off_it_ends_and_leaves_no_file(boot: Callable[[Plan], Router]) -> None:
@@ -218,9 +220,9 @@ def test_busyboxs_shell_and_awk_which_openwrt_has_say_the_same(
         )
     assert done.stderr == ""
     assert "awk: " not in done.stdout
-    assert comparable(done.stdout) == comparable(scrape(router.place, ADDRESS))
-    assert ups(done.stdout).keys() == ups(scrape(router.place, ADDRESS)).keys()
-    assert of_bfd(done.stdout).keys() == of_bfd(scrape(router.place, ADDRESS)).keys() != set()
+    assert comparable(done.stdout) == comparable(scrape(router.place, URL))
+    assert ups(done.stdout).keys() == ups(scrape(router.place, URL)).keys()
+    assert of_bfd(done.stdout).keys() == of_bfd(scrape(router.place, URL)).keys() != set()
 
 
 def test_names_labels_and_values_are_those_of_bird_exporter(
@@ -233,10 +235,10 @@ def test_names_labels_and_values_are_those_of_bird_exporter(
     router = boot(PLAN)
     session = next(s for s in PLAN.sessions["dc1-router1"] if s.neighbor_kind is SessionKind.NODE)
     with neighbor(router, str(session.neighbor), session.neighbor_asn):
-        wait_for(lambda: ups(scrape(router.place, ADDRESS))[session_name(session)])
+        wait_for(lambda: ups(scrape(router.place, URL))[session_name(session)])
         with exporter(program, router) as theirs:
             told = comparable(theirs())
-            assert told == comparable(scrape(router.place, ADDRESS))
+            assert told == comparable(scrape(router.place, URL))
     assert len({name for name, _ in told}) == 25
     assert any(number > 0 for (name, _), number in told.items() if "import_count" in name)
 
@@ -254,8 +256,8 @@ def test_bfd_is_told_of_as_bird_exporter_tells_of_it(boot: Callable[[Plan], Rout
     with far_router(router), exporter(program, router) as theirs:
         # Between down and up, this exporter knows of no session.
         wait_for(lambda: bfd(theirs()).get("up"))
-        wait_for(lambda: of_bfd(theirs()) == of_bfd(scrape(router.place, ADDRESS)))
-        assert {name for name, _ in of_bfd(scrape(router.place, ADDRESS))} == {
+        wait_for(lambda: of_bfd(theirs()) == of_bfd(scrape(router.place, URL)))
+        assert {name for name, _ in of_bfd(scrape(router.place, URL))} == {
             *("bird_bfd_session_up", "bird_bfd_session_uptime_seconds"),
             *("bird_bfd_session_interval_seconds", "bird_bfd_session_timeout_seconds"),
         }
@@ -397,9 +399,9 @@ def test_the_firewall_lets_the_fabric_read_and_nobody_else(boot: Callable[[Plan]
     fellow = Place(router.place.stack, "node")
     fellow.claim("me")
     plug_into_lan(router, fellow, "10.1.1.77")
-    assert ups(scrape(fellow, ADDRESS))
+    assert ups(scrape(fellow, URL))
     stranger = f"route replace {ADDRESS}/32 dev eth0 src 192.0.2.9"
     iproute.batch(fellow.namespace, ["address add 192.0.2.9/24 dev eth0", stranger])
     iproute.batch(router.place.namespace, ["route add 192.0.2.0/24 dev br-lan"])  # to answer by
     with pytest.raises(ConnectionRefusedError):
-        scrape(fellow, ADDRESS)
+        scrape(fellow, URL)

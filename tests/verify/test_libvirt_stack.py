@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.components.stacks import written
 from tests.verify.api_server import NODES_PATH, SESSIONS_PATH, Server, node, serving
 from verify import from_here, ssh_probes
 from verify.libvirt_stack import LibvirtStack, libvirt_stack
+from verify.metrics import Scraped
 from verify.model import Check, Expected, Finding, Kind, Observed, Sight, Unseen
 from verify.table import show
 
@@ -193,6 +195,36 @@ def test_the_table_of_routers_alone(
     watched = stack(cluster=False)
     routers(watched)
     assert table(watched) == snapshot
+
+
+def test_metrics_are_compared_and_nobody_says_who_else_can_read_them(
+    monkeypatch: pytest.MonkeyPatch, routers: Callable[[LibvirtStack], dict[str, Sight]]
+) -> None:
+    fabric = {**written("dev")["underlay:fabric"], "observability": {"routers": True}}
+    settings = load(fabric, libvirt={"cluster": False}, substrate="libvirt")
+    watched = replace(stack(cluster=False), plan=make_plan(settings))
+    seen = routers(watched)
+    seen["dc2-router1"] = Unseen("root@172.31.0.12:22 does not answer by SSH within 5 s")
+
+    def scrape_all(
+        _addresses: Addresses, urls: Mapping[str, str], _seconds: float
+    ) -> dict[str, Scraped]:
+        """Of the one that answers."""
+        return {"dc1-router1": Scraped(urls["dc1-router1"], "itself", problem="HTTP error 404")}
+
+    monkeypatch.setattr(ssh_probes, "scrape_all", scrape_all)
+    report = watched.report()
+    assert [str(found) for found in report.findings if found.check is Check.METRICS] == [
+        "dc1-router1: no metrics at http://10.1.1.2:9324/cgi-bin/metrics.sh, asked from itself: "
+        "HTTP error 404"
+    ]
+    assert [
+        (name, report.good(name, Check.METRICS), counts[Check.METRICS])
+        for name, counts in report.checked.items()
+    ] == [("dc1-router1", 1, 2), ("dc2-router1", 0, 2)]
+    assert report.not_looked_at == (
+        "whether others reach the routers' metrics: each was read on the router itself",
+    )
 
 
 @pytest.mark.parametrize("name", ["dev", "ndc"])
