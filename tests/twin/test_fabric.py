@@ -215,13 +215,16 @@ def seen_as(fabric: Fabric, sender: str, receiver: str, address: str) -> str:
     [
         ("fd75:6e64:6572:810b::/64", "the pods of dc1-controlplane1"),
         ("fd75:6e64:6572:70::/112", "which nobody may announce"),
+        ("fd75:6e64:6572:71::1/128", "the egress address of dc1-controlplane1"),
     ],
-    ids=["another's pods", "all vips"],
+    ids=["another's pods", "all vips", "another's egress address"],
 )
 def test_a_node_that_lies_in_ipv6_is_refused_and_named(
     fabric: Fabric, lied_about: str, named: str
 ) -> None:
-    plan = planned(datacentres=2, families=DUAL, load_balancing={"demo": True})
+    egress = {"gateways": {"dc1": {"node": "dc1-controlplane1"}}}
+    services = {"demo": True}
+    plan = planned(datacentres=2, families=DUAL, load_balancing=services, egress_gateway=egress)
     assert converged(fabric, plan) == []
     own = str(plan.nodes[1].lan.ip(Family.IPV6))
     api = f"unix://{gobgpd.api_socket(Place(fabric.stack, 'dc1-worker1'))}"
