@@ -6,29 +6,22 @@ Cilium's operator, at a time that no resource tells.
 
 from __future__ import annotations
 
-import base64
-import json
-import ssl
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPSConnection
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
 import pulumi
-import yaml
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-# The engine's property maps and the API's objects are untyped by nature.
+from components.api_server import ApiServer, Json, KubeconfigError, StatusError, api_server
+
+# The engine's property maps are untyped by nature.
 Props = dict[str, Any]
 
 _POLL_SECONDS = 2.0
 _PROGRESS_SECONDS = 30.0
-_REQUEST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,50 +36,13 @@ class NotThereError(RuntimeError):
     """The time is up. Names what is missing, and what to look at."""
 
 
-class Api:
-    """A Kubernetes API server, as a kubeconfig names it."""
-
-    def __init__(self, kubeconfig: str) -> None:
-        parsed = yaml.safe_load(kubeconfig) if kubeconfig else None
-        if not isinstance(parsed, dict) or not parsed.get("clusters"):
-            raise NotThereError("there is no kubeconfig yet: was the cluster bootstrapped?")
-        cluster, user = parsed["clusters"][0]["cluster"], parsed["users"][0]["user"]
-        server = urlsplit(cluster["server"])
-        self._host, self._port = server.hostname or "", server.port or 443
-        self._context = ssl.create_default_context(
-            cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
-        )
-        with TemporaryDirectory() as folder:  # the module reads client certificates from files only
-            files = [Path(folder) / name for name in ("certificate", "key")]
-            for file, field in zip(
-                files, ("client-certificate-data", "client-key-data"), strict=True
-            ):
-                file.touch(mode=0o600)
-                file.write_bytes(base64.b64decode(user[field]))
-            self._context.load_cert_chain(files[0], files[1])
-
-    def get(self, path: str) -> Mapping[str, Any] | None:
-        """The object, or None if there is none. Raises `OSError` where nobody answers."""
-        connection = HTTPSConnection(
-            self._host, self._port, timeout=_REQUEST_SECONDS, context=self._context
-        )
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            body = answer.read()
-        except HTTPException as error:
-            raise OSError(str(error)) from error
-        finally:
-            connection.close()
-        if answer.status != 200:
-            return None
-        found: Mapping[str, Any] = json.loads(body)
-        return found
-
-
 def wait(kubeconfig: str, objects: Sequence[Wanted], limit_seconds: float, remedy: str) -> None:
     """Wait until all objects are there. Raises `NotThereError` with those that are not."""
-    api = Api(kubeconfig)
+    try:
+        api = api_server(kubeconfig)
+    except KubeconfigError as error:
+        message = f"there is no kubeconfig yet: was the cluster bootstrapped? ({error})"
+        raise NotThereError(message) from None
     began = reported = time.monotonic()
     while True:
         missing = _missing(api, objects)
@@ -102,21 +58,22 @@ def wait(kubeconfig: str, objects: Sequence[Wanted], limit_seconds: float, remed
         time.sleep(_POLL_SECONDS)
 
 
-def _missing(api: Api, objects: Sequence[Wanted]) -> list[str]:
+def _missing(api: ApiServer, objects: Sequence[Wanted]) -> list[str]:
     found = []
     for wanted in objects:
         try:
             item = api.get(wanted.path)
+        except StatusError:
+            found.append(f"{wanted.path} is not there")
+            continue
         except OSError as error:
             return [f"{wanted.path}: the API does not answer ({error})"]
-        if item is None:
-            found.append(f"{wanted.path} is not there")
-        elif wanted.condition and not _holds(item, wanted.condition):
+        if wanted.condition and not _holds(item, wanted.condition):
             found.append(f"{wanted.path} is not {wanted.condition}")
     return found
 
 
-def _holds(item: Mapping[str, Any], condition: str) -> bool:
+def _holds(item: Json, condition: str) -> bool:
     conditions = item.get("status", {}).get("conditions", [])
     return any(each["type"] == condition and each["status"] == "True" for each in conditions)
 

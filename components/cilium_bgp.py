@@ -16,9 +16,9 @@ from pulumi_kubernetes.meta import v1 as meta
 from components.api_objects import ApiObjects, Wanted
 from components.demo_service import DemoService, DemoServiceArgs
 from components.monitoring import Monitoring
-from components.opened import opened
 from config.libvirt import Cilium
 from config.plan import Plan
+from engine.opened import opened
 from render.artifacts import Artifacts, SiteArtifacts
 from render.cilium import SECRETS_NAMESPACE, secret_name
 from render.documents import Document

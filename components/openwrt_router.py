@@ -9,13 +9,13 @@ import pulumi
 
 from components.libvirt import Card, MachineArgs, Port, machine, uploaded
 from components.libvirt_host import LibvirtHost
-from components.opened import opened
 from components.ssh_key import SshKey
 from config.families import Address
 from config.libvirt import Libvirt
 from config.machines import Router
 from config.plan import Plan
 from day1.resources import RouterFiles, RouterFilesArgs
+from engine.opened import opened
 from images.resources import RouterImage, RouterImageArgs
 from render import day0, ssh
 from render.artifacts import RouterArtifacts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import TypedDict, cast
 
 from config.load import load
 from config.plan import make_plan
+from engine.outputs import NoOutputsError, outputs
 from render.alerts import rules
 from render.dashboard import dashboard
 from render.scrape import StaticConfig
 from render.yaml_text import yaml_text
-
-_LIMIT_SECONDS = 60
 
 
 class Outputs(TypedDict):
@@ -48,16 +46,11 @@ def main() -> int:
 
 def deployed(stack: str) -> Outputs:
     """The outputs that the stack was deployed with. Raises `NothingError` where there are none."""
-    command = ["pulumi", "stack", "output", "--json", "--stack", stack]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=True
-        )
-    except subprocess.SubprocessError as error:
-        words = (getattr(error, "stderr", None) or str(error)).strip()
-        message = f"no outputs of a stack {stack} ({words}): `make up STACK={stack}`"
+        found = outputs(stack)
+    except NoOutputsError as error:
+        message = f"no outputs of a stack {stack} ({error}): `make up STACK={stack}`"
         raise NothingError(message) from None
-    found = json.loads(done.stdout)
     if not {"fabric", "scrape"} <= found.keys():
         raise NothingError(
             f"{stack} was not deployed yet, or not by this program: `make up STACK={stack}`"
@@ -65,15 +58,15 @@ def deployed(stack: str) -> Outputs:
     return cast("Outputs", found)
 
 
-def write(stack: str, outputs: Outputs, folder: Path) -> list[Path]:
+def write(stack: str, found: Outputs, folder: Path) -> list[Path]:
     """Write the files; returns where they are. Raises `NothingError` where there are no metrics."""
-    plan = make_plan(load(outputs["fabric"]))
+    plan = make_plan(load(found["fabric"]))
     if not plan.observability.is_on:
         raise NothingError(
             f"{stack} has no metrics: turn on underlay:fabric.observability.routers, .cilium or "
             f".hubble.metrics, and `make up STACK={stack}`"
         )
-    targets = [config for job in outputs["scrape"].values() for config in job]
+    targets = [config for job in found["scrape"].values() for config in job]
     texts = {
         "targets.json": json.dumps(targets, indent=2) + "\n",
         "rules.yml": yaml_text(rules(plan)),

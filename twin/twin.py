@@ -10,8 +10,8 @@ import pulumi
 from config.families import Address, Network, family_of, of
 from config.machines import WAN_NETWORK, Nic, Node, Router, Site
 from config.plan import Plan
+from engine.opened import opened
 from render.artifacts import Artifacts
-from render.sealed import Content, Sealed
 from render.yaml_text import yaml_text
 from twin import resources
 from twin.cluster import Documents
@@ -77,7 +77,8 @@ class Twin(pulumi.ComponentResource):
             nics=[self._nic(nic) for nic in router.nics],
             files=artifacts.files,
             secret_files={
-                path: self._opened(sealed) for path, sealed in artifacts.secret_files.items()
+                path: opened(sealed, self._args.passwords)
+                for path, sealed in artifacts.secret_files.items()
             },
             opts=self._children,
         )
@@ -100,14 +101,12 @@ class Twin(pulumi.ComponentResource):
             nics=[self._nic(node.lan)],
             machine_patch=self._args.artifacts.nodes[node.name].machine_patch,
             documents=self._documents[site.name].digest(),
-            secret_manifests=[self._opened(secret).apply(yaml_text)] if secret else [],
+            secret_manifests=(
+                [opened(secret, self._args.passwords).apply(yaml_text)] if secret else []
+            ),
             pods=self._args.plan.pods_per_node,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._cluster_resource]),
         )
-
-    def _opened(self, sealed: Sealed[Content]) -> pulumi.Output[Content]:
-        wanted = {name: self._args.passwords[name] for name in sealed.passwords}
-        return pulumi.Output.all(**wanted).apply(sealed.make)
 
     def _wan_host(self) -> resources.Host:
         return resources.Host(

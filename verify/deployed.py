@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.outputs import NoOutputsError, outputs
 
 if TYPE_CHECKING:
     from verify.libvirt_stack import LibvirtStack
     from verify.twin_stack import TwinStack
-
-# Outputs are untyped by nature.
-Outputs = Mapping[str, Any]
-
-_LIMIT_SECONDS = 60
-_SECRETS = "--show-secrets"
 
 
 class NotDeployedError(RuntimeError):
@@ -28,16 +21,24 @@ def deployed(stack: str) -> TwinStack | LibvirtStack:
     Secrets are asked for only where there are any, since they may take a passphrase.
     """
     remedy = f"`make up STACK={stack}`"
-    outputs = _outputs(stack, f"no settings of a deployed stack {stack} ({{}}): {remedy}")
-    if "fabric" not in outputs:
+    try:
+        found = outputs(stack)
+    except NoOutputsError as error:
+        message = f"no settings of a deployed stack {stack} ({error}): {remedy}"
+        raise NotDeployedError(message) from None
+    if "fabric" not in found:
         raise NotDeployedError(f"the stack {stack} has no settings in its outputs yet: {remedy}")
-    if "libvirt" not in outputs:
+    if "libvirt" not in found:
         from verify.twin_stack import twin_stack
 
-        return twin_stack(stack, outputs["fabric"])
+        return twin_stack(stack, found["fabric"])
     from verify.libvirt_stack import libvirt_stack
 
-    secret = _outputs(stack, f"the secrets of the stack {stack} cannot be read: {{}}", _SECRETS)
+    try:
+        secret = outputs(stack, with_secrets=True)
+    except NoOutputsError as error:
+        message = f"the secrets of the stack {stack} cannot be read: {error}"
+        raise NotDeployedError(message) from None
     return libvirt_stack(
         stack,
         fabric=secret["fabric"],
@@ -46,18 +47,3 @@ def deployed(stack: str) -> TwinStack | LibvirtStack:
         management_key=secret["management_key"],
         kubeconfig=secret.get("kubeconfig"),
     )
-
-
-def _outputs(stack: str, complaint: str, *options: str) -> Outputs:
-    """The outputs, by a pipe: secrets are on no command line and in no file."""
-    command = ["pulumi", "stack", "output", "--json", "--stack", stack, *options]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=True
-        )
-    except subprocess.CalledProcessError as error:
-        raise NotDeployedError(complaint.format(error.stderr.strip())) from None
-    except (OSError, subprocess.SubprocessError) as error:
-        raise NotDeployedError(complaint.format(error)) from None
-    found: Outputs = json.loads(done.stdout)
-    return found

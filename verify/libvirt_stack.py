@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from components.api_server import ApiServer
 from config.load import load
 from config.machines import Router
 from config.plan import Plan, make_plan
@@ -108,22 +109,22 @@ class LibvirtStack:
         if not nodes:
             return {}
         try:
-            found = cluster_probes.look(self._access())
+            found = cluster_probes.look(self._api())
         except ClusterError as error:
             return dict.fromkeys(nodes, Unseen(str(error)))
         return {name: found.get(name, Observed(routes={})) for name in nodes}
 
     def _health_addresses(self) -> Mapping[str, Sequence[str]]:
         try:
-            return cluster_probes.health_addresses(self._access())
+            return cluster_probes.health_addresses(self._api())
         except ClusterError:
             return {}  # that it does not answer is a finding on every node already
 
     def _fetch(self, path: str) -> Mapping[str, object]:
-        return cluster_probes.fetch(self._access(), path)
+        return cluster_probes.fetch(self._api(), path)
 
-    def _access(self) -> cluster_probes.Access:
-        return cluster_probes.access(self.kubeconfig or "")
+    def _api(self) -> ApiServer:
+        return cluster_probes.server(self.kubeconfig or "")
 
 
 def libvirt_stack(

@@ -1,4 +1,4 @@
-"""A Kubernetes API server's outside: HTTPS, client certificates, objects with conditions."""
+"""An API server's outside: TLS that wants to know who asks, and documents by path."""
 
 from __future__ import annotations
 
@@ -15,71 +15,96 @@ from pathlib import Path
 
 import yaml
 
+#: The path of whatever is not there by its own.
+ANY = "*"
+
 
 @dataclass
-class FakeApi:
-    """Answers for `objects`: the names of the conditions that hold, by path; `*` for any path."""
+class Server:
+    """`documents` by path; whatever else is asked for is not there. `key` is the client's."""
 
     kubeconfig: str
-    objects: dict[str, list[str]] = field(default_factory=dict)
+    key: str
+    documents: dict[str, object] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
 
+def with_conditions(*names: str) -> dict[str, object]:
+    """An object of which these hold."""
+    return {"status": {"conditions": [{"type": name, "status": "True"} for name in names]}}
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[FakeApi]:
-    """Serve on a free port, with a certificate that is its own authority."""
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-subj", "/CN=api", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    api = FakeApi("")
+def serving(folder: Path) -> Iterator[Server]:
+    """Serve on a free port to whoever has the client's certificate."""
+    _certificates(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    context.load_verify_locations(folder / "authority.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    found = Server("", (folder / "client.key").read_text())
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            api.asked.append(self.path)
-            conditions = api.objects.get(self.path, api.objects.get("*"))
-            body = json.dumps(
-                {
-                    "status": {
-                        "conditions": [{"type": c, "status": "True"} for c in conditions or []]
-                    }
-                }
-            ).encode()
-            self.send_response(404 if conditions is None else 200)
-            self.send_header("Content-Length", str(len(body)))
+            found.asked.append(self.path)
+            document = found.documents.get(self.path, found.documents.get(ANY))
+            self.send_response(404 if document is None else 200)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(json.dumps(document).encode())
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificate))
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    api.kubeconfig = _kubeconfig(server.server_port, certificate.read_bytes(), key.read_bytes())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield api
-    finally:
-        server.shutdown()
-        server.server_close()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.socket = context.wrap_socket(http.socket, server_side=True)
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        found.kubeconfig = _kubeconfig(folder, http.server_port)
+        try:
+            yield found
+        finally:
+            http.shutdown()
+            thread.join()
 
 
-def _kubeconfig(port: int, certificate: bytes, key: bytes) -> str:
-    data = base64.b64encode(certificate).decode()
-    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": data}
+def _certificates(folder: Path) -> None:
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl(*new, "-subj", "/CN=authority", "-keyout", "authority.key", "-out", "authority.pem")
+    for name in ("server", "client"):
+        openssl(
+            *(*new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem"),
+            *("-CA", "authority.pem", "-CAkey", "authority.key"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:false"),
+        )
+
+
+def _kubeconfig(folder: Path, port: int) -> str:
+    def data(name: str) -> str:
+        return base64.b64encode((folder / name).read_bytes()).decode()
+
+    cluster = {
+        "server": f"https://127.0.0.1:{port}",
+        "certificate-authority-data": data("authority.pem"),
+    }
     user = {
-        "client-certificate-data": data,
-        "client-key-data": base64.b64encode(key).decode(),
+        "client-certificate-data": data("client.pem"),
+        "client-key-data": data("client.key"),
     }
     return yaml.safe_dump(
-        {"clusters": [{"cluster": cluster}], "users": [{"user": user}]}, sort_keys=True
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "underlay", "cluster": cluster}],
+            "users": [{"name": "admin@underlay", "user": user}],
+            "contexts": [
+                {
+                    "name": "admin@underlay",
+                    "context": {"cluster": "underlay", "user": "admin@underlay"},
+                }
+            ],
+            "current-context": "admin@underlay",
+        }
     )

@@ -11,12 +11,12 @@ from components import api_objects, reachable, ssh_key
 from components.api_objects import ApiObjectsProvider, NotThereError, Wanted
 from components.fabric_networks import host_routes
 from render import day0, ssh
-from tests.components.api import FakeApi, serving
+from tests.components.api import Server, serving, with_conditions
 from tests.render.plans import dual_stack, planned, two_datacentres
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeApi]:
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("api")) as found:
         yield found
 
@@ -31,15 +31,15 @@ def has_xsltproc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
 
 
-def test_waiting_ends_when_all_objects_are_there(api: FakeApi) -> None:
-    api.objects = {"/nodes/a": [], "/crds/b": ["Established"]}
+def test_waiting_ends_when_all_objects_are_there(api: Server) -> None:
+    api.documents = {"/nodes/a": {"kind": "Node"}, "/crds/b": with_conditions("Established")}
     objects = [Wanted("/nodes/a"), Wanted("/crds/b", "Established")]
     api_objects.wait(api.kubeconfig, objects, 5, "")
     assert {"/nodes/a", "/crds/b"} <= set(api.asked)
 
 
-def test_waiting_names_what_is_missing_and_what_to_look_at(api: FakeApi) -> None:
-    api.objects = {"/nodes/a": ["Initialized"]}
+def test_waiting_names_what_is_missing_and_what_to_look_at(api: Server) -> None:
+    api.documents = {"/nodes/a": with_conditions("Initialized")}
     objects = [Wanted("/nodes/a", "Ready"), Wanted("/nodes/b")]
     with pytest.raises(NotThereError) as caught:
         api_objects.wait(api.kubeconfig, objects, 0.05, "Look at its console.")

@@ -8,7 +8,7 @@ import pytest
 
 from config.load import load
 from config.plan import make_plan
-from tests.components.api import serving
+from tests.components.api import ANY, serving, with_conditions
 from tests.components.monitor import PASSWORD
 from tests.components.stacks import PASSWORDS, Written, written
 from tests.engine_libvirt.stack import Stack
@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """`dev` with passwords, up."""
     folder = tmp_path_factory.mktemp("stack")
     with serving(folder) as api:
-        api.objects["*"] = ["Ready", "Established"]
+        api.documents[ANY] = with_conditions("Ready", "Established")
         made = Stack(folder, has_libvirt=False, kubeconfig=api.kubeconfig)
         made.init(base())
         made.up()

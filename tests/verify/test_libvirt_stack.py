@@ -12,8 +12,9 @@ from syrupy.assertion import SnapshotAssertion
 from config.load import load
 from config.plan import make_plan
 from day1.ssh import Address
+from tests.components.api import Server, serving
 from tests.components.stacks import written
-from tests.verify.api_server import NODES_PATH, SESSIONS_PATH, Server, node, serving
+from tests.verify.cilium_documents import NODES_PATH, SESSIONS_PATH, node
 from verify import from_here, ssh_probes
 from verify.libvirt_stack import LibvirtStack, libvirt_stack
 from verify.metrics import Scraped
