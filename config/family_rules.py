@@ -32,6 +32,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _prefixes_of_either(fabric)
     yield from _second_peering(fabric)
     yield from _egress_gateways(fabric)
+    yield from _names(fabric)
     yield from _limits_of_kubernetes(fabric)
     yield from _libvirt(settings)
 
@@ -124,6 +125,22 @@ def _absent(fabric: Fabric, field: str, value: object, family: Family) -> Proble
         f"is {family.label}, which the fabric has not",
         f"leave it out, or write families: [{', '.join(chain(fabric.families, [family]))}]",
     )
+
+
+def _names(fabric: Fabric) -> Iterator[Problem]:
+    """A datacentre's objects of IPv6 are in the cluster under its name with this ending."""
+    if Family.IPV6 not in fabric.families:
+        return
+    names = {datacentre.name for datacentre in fabric.datacentres}
+    for field, datacentre in positions(fabric):
+        other, ending, rest = datacentre.name.rpartition(f"-{Family.IPV6}")
+        if ending and not rest and other in names:
+            yield Problem(
+                f"{field}.name",
+                datacentre.name,
+                f"is what objects of {other} are called in IPv6",
+                "give it another name",
+            )
 
 
 def _limits_of_kubernetes(fabric: Fabric) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ def twin() -> StrictMonitor:
 def libvirt() -> StrictMonitor:
     config = written("dev")
     config["underlay:fabric"] = written("twin-full")["underlay:fabric"]
+    config["underlay:libvirt"]["cilium"] = {"version": "1.20.0"}  # egress gateways in IPv6
     return run(program.main, as_config(config))
 
 

@@ -335,3 +335,12 @@ def test_a_second_peering_network_of_ipv6_is_a_network_like_others() -> None:
         "fabric.redundancy.ipv6_second_peering fd00:29::/126 has no host 3, which a router needs: "
         "use a shorter prefix, or fewer datacentres"
     ]
+
+
+def test_a_datacentre_is_not_called_what_anothers_objects_of_ipv6_are() -> None:
+    named = {"datacentres": [{"name": "ams"}, {"name": "ams-ipv6"}, {"name": "fra-ipv6"}]}
+    assert refusals({**named, "families": DUAL}) == [
+        "fabric.datacentres[1].name ams-ipv6 is what objects of ams are called in IPv6: "
+        "give it another name"
+    ]
+    assert load({**named, "families": ["ipv4"]})
