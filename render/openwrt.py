@@ -115,6 +115,9 @@ def sysctl(plan: Plan, site: Site) -> str:
     """The text of `/etc/sysctl.d/90-underlay.conf`."""
     peerings = [interfaces.PEERINGS[network] for network in plan.peerings]
     one_way = not site.has_shared_gateway
+    # Whom the WAN lets in may come by another datacentre's router, to VIPs and to datacentres that
+    # were added since its routes were made. The way back is this router's own WAN.
+    from_outside = any(isinstance(prefix, IPv4Network) for prefix in plan.management)
     ipv6 = Family.IPV6 in plan.families
     return fill(
         "sysctl.conf.j2",
@@ -123,6 +126,6 @@ def sysctl(plan: Plan, site: Site) -> str:
         ipv6=ipv6,
         has_one_way={
             interfaces.LAN_BRIDGE: one_way,
-            **dict.fromkeys(peerings, one_way and len(peerings) == 1),
+            **dict.fromkeys(peerings, one_way and len(peerings) == 1 and not from_outside),
         },
     )

@@ -322,6 +322,7 @@ def test_no_router_sends_redirects() -> None:
         (two_datacentres(), ["1", "1"]),
         (pairs_of_routers_with_passwords(), ["2", "2"]),
         (planned({"redundancy": {"second_peering": "172.29.0.0/22"}}), ["1", "2"]),
+        (planned({"management": ["172.31.0.1/32"]}), ["1", "2"]),
     ],
 )
 def test_sources_must_have_come_by_their_own_way_where_there_is_one_way_alone(

@@ -136,6 +136,17 @@ def test_local_keeps_the_clients_address_and_cluster_hides_it_behind_the_node(
         assert seen["web", Kind.HOST, family] <= of_nodes
 
 
+@pytest.mark.parametrize("families", [["ipv4"], ONLY])
+def test_who_comes_in_by_the_wan_reaches_pods_of_a_datacentre_with_another_router(
+    fabric: Fabric, families: list[str]
+) -> None:
+    """There by one router, as the only route to VIPs leads, and back by the other's own WAN."""
+    plan = planned(families, {"datacentre": "dc2", "replicas": 1, **LOCAL})
+    assert brought_up(fabric, plan) == []
+    asked = {question.client.name for question in vips.questions(plan)}
+    assert WAN_HOST in asked
+
+
 @pytest.mark.parametrize("families", [DUAL, ONLY])
 def test_a_pod_that_asks_its_own_service_sees_the_loopback_of_each_family(
     fabric: Fabric, families: list[str]
