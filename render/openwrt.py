@@ -6,10 +6,10 @@ In the style that OpenWrt 24.10 and 25.12 write themselves (OpenWrt wiki, "Netwo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
-from config.families import Address, Family, Interface, Network, of
+from config.families import Address, Family, Interface, Network, family_of, of
 from config.machines import Router, Site
 from config.plan import Plan
 from config.security import Wan
@@ -75,12 +75,31 @@ def firewall(plan: Plan, site: Site, router: Router) -> str:
         of_strangers=BGP_OF_STRANGERS,
         ipv4=Family.IPV4 in plan.families,
         ipv6=Family.IPV6 in plan.families,
-        egress=[
-            ranges.egress
-            for ranges in plan.ranges
-            if plan.egress_gateway and ranges.family in plan.egress_gateway.families
-        ],
+        as_themselves=list(_as_themselves(plan)),
+        answered_as_themselves=list(_answered_as_themselves(plan, site)),
     )
+
+
+def _as_themselves(plan: Plan) -> Iterator[Network]:
+    """Sources that the WAN sees as they are: services, which only answer, and egress gateways.
+
+    An answer may leave by another router than the one that the question came by. That router has
+    not seen the question, and would take the answer for a connection of its own to masquerade.
+    """
+    yield from (network for network, _ in plan.load_balancing.announced)
+    for ranges in plan.ranges:
+        if plan.egress_gateway and ranges.family in plan.egress_gateway.families:
+            yield ranges.egress
+
+
+def _answered_as_themselves(plan: Plan, site: Site) -> Iterator[tuple[Network, Network]]:
+    """LANs, each with those who may come in to it by the WAN, where there are two ways back.
+
+    They know the way to the nodes. Everybody at once does not.
+    """
+    for network in plan.management if site.has_shared_gateway else ():
+        if network.prefixlen > 0:
+            yield of(family_of(network), site.lans), network
 
 
 def _inside(plan: Plan, site: Site) -> list[Network]:

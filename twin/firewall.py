@@ -71,6 +71,7 @@ def ruleset(firewall: str, devices: Mapping[str, str]) -> str:
     zones = [zone for zone in zones if zone.devices]
     forwardings = [section for section in sections if section.type == "forwarding"]
     rules = [section for section in sections if section.type == "rule"]
+    translations = [section for section in sections if section.type == "nat"]
     return "\n".join(
         [
             f"table {TABLE}",
@@ -79,7 +80,7 @@ def ruleset(firewall: str, devices: Mapping[str, str]) -> str:
             *_REJECTING,
             *_input(defaults, zones, rules),
             *_forward(defaults, zones, forwardings, rules),
-            *_postrouting(zones),
+            *_postrouting(zones, translations),
             "}",
             "",
         ]
@@ -202,14 +203,26 @@ def _forward(
     yield "  }"
 
 
-def _postrouting(zones: Sequence[Zone]) -> Iterator[str]:
+def _postrouting(zones: Sequence[Zone], translations: Sequence[Section]) -> Iterator[str]:
     yield "  chain srcnat {"
     yield "    type nat hook postrouting priority srcnat; policy accept;"
     for zone in zones:
+        for section in translations:
+            if section.get("src") == zone.name:
+                yield from _untranslated(section, zone)
         for family in _masquerading(zone):
             sources = _sources(zone, family)
             yield f"    oifname {zone.interfaces} meta nfproto {family}{sources} masquerade"
     yield "  }"
+
+
+def _untranslated(section: Section, zone: Zone) -> Iterator[str]:
+    """A `nat` section that spares what leaves by its zone (target `ACCEPT`); no other is made."""
+    source, destination = section.get("src_ip"), section.get("dest_ip")
+    word = _IP["ipv6" if ":" in source else "ipv4"]
+    if section.get("target") == "ACCEPT":
+        match = f"oifname {zone.interfaces} {word} saddr {source} {word} daddr {destination}"
+        yield f'    {match} counter accept comment "{COMMENT}{section.get("name")}"'
 
 
 def _masquerading(zone: Zone) -> Iterator[str]:

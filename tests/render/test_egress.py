@@ -163,7 +163,7 @@ def test_in_ipv6_a_router_takes_the_address_from_the_gateway_alone() -> None:
 def test_routers_leave_egress_addresses_of_both_families_as_they_are_at_the_wan() -> None:
     for router in render(egress_gateways_of_each_family()).routers.values():
         spared = re.findall("list masq_src '(.*)'", router.files["/etc/config/firewall"])
-        assert spared == ["!fd75:6e64:6572:71::/112", "!10.113.0.0/16"]
+        assert {"!fd75:6e64:6572:71::/112", "!10.113.0.0/16"} <= set(spared)
 
 
 def test_a_selected_pod_has_its_address_in_each_family_the_primary_one_first() -> None:

@@ -260,6 +260,41 @@ def test_only_the_wan_masquerades() -> None:
     assert all(zone["masq_allow_invalid"] == "1" for zone in zones)
 
 
+def test_services_and_egress_gateways_are_seen_as_themselves() -> None:
+    """An answer may leave by a router that has not seen the question."""
+    plan = planned(
+        {
+            "families": ["ipv4", "ipv6"],
+            "load_balancing": {"announce": ["LoadBalancerIP", "ClusterIP"]},
+            "egress_gateway": {"destinations": ["0.0.0.0/0"]},
+        }
+    )
+    (wan,) = (zone for zone in sections(firewall(plan)) if zone.values.get("name") == ["wan"])
+    assert wan.values["masq_src"] == [
+        "!10.112.0.0/16",
+        "!10.96.0.0/12",
+        "!fd75:6e64:6572:70::/112",
+        "!fd75:6e64:6572:60::/108",
+        "!10.113.0.0/16",
+    ]
+
+
+@pytest.mark.parametrize("routers", [1, 2])
+def test_nodes_answer_management_as_themselves_where_there_are_two_ways_back(routers: int) -> None:
+    everybody, known = "0.0.0.0/0", ["192.0.2.0/24", "fd00:5::/64"]
+    plan = planned(
+        {
+            "families": ["ipv4", "ipv6"],
+            "datacentres": [{"routers": routers}],
+            "management": [*known, everybody],
+        }
+    )
+    spared = [section for section in sections(firewall(plan)) if section.kind == "nat"]
+    lans = ["10.1.1.0/24", "fd75:6e64:6572:101::/64"] if routers == 2 else []
+    found = [(section["src_ip"], section["dest_ip"]) for section in spared]
+    assert found == list(zip(lans, known, strict=False))
+
+
 def test_pods_may_ask_for_names() -> None:
     (dnsmasq,) = [
         section
