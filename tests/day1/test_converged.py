@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.day1.conftest import Pair
-from tests.day1.engine import Stack
 from tests.day1.lab import eventually
+from tests.engine.program import Program
 from verify.libvirt_stack import LibvirtStack
 from verify.waiting import NotConvergedError, wait
 
@@ -98,7 +98,7 @@ def test_the_last_resource_fails_with_what_is_missing_and_the_next_up_goes_on(
         "management_key": routers_alone.first.address.private_key,
         "limit_seconds": 0,
     }
-    stack = Stack(routers_alone.lab, tmp_path, lambda: inputs)
+    stack = Program(tmp_path, inputs, routers_alone.lab.command)
     stack.init(_PROGRAM)
     end_session(routers_alone)
 
@@ -127,7 +127,7 @@ def test_the_last_resource_fails_with_what_is_missing_and_the_next_up_goes_on(
     assert stack.operations() == ["update"]
     routers_alone.first.run("/usr/sbin/birdc", "enable", SESSION)
     stack.up()
-    assert stack.outputs("Converged")["missing"] == []
+    assert stack.outputs_of("Converged")["missing"] == []
 
     # A router that is gone does not keep a refresh or a destroy from their work.
     os.kill(routers_alone.second.process, 9)

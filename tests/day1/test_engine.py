@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.day1.conftest import CONFIRM, Pair
-from tests.day1.engine import Stack
+from tests.engine.program import Program
 
 pytestmark = [pytest.mark.twin, pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -46,7 +46,7 @@ class Files:
 
 def test_the_life_of_a_routers_files(pair: Pair, tmp_path: Path) -> None:
     files = Files(pair, pair.files(pair.first), pair.secret_files(pair.first))
-    stack = Stack(pair.lab, tmp_path, files.inputs)
+    stack = Program(tmp_path, files.inputs(), pair.lab.command)
     stack.init(_PROGRAM)
     router = pair.first
     session = router.session()
@@ -55,20 +55,20 @@ def test_the_life_of_a_routers_files(pair: Pair, tmp_path: Path) -> None:
 
     # A changed timer: one update, its text in the preview, no session lost but by its own word.
     files.public[BIRD] = files.public[BIRD].replace("scan time 1;", "scan time 2;")
-    shown = stack.pulumi("preview", "--diff", "--stack", "test")
+    shown = stack.preview()
     assert "-   scan time 1;" in shown
     assert "+   scan time 2;" in shown
     assert stack.operations() == ["update"]
-    before = stack.outputs("RouterFiles")["applied_at"]
+    before = stack.outputs_of("RouterFiles")["applied_at"]
     stack.up()
-    assert stack.outputs("RouterFiles")["applied_at"] != before
+    assert stack.outputs_of("RouterFiles")["applied_at"] != before
     assert router.session() == session
 
     # A change by hand, of a file and of a secret one: found by a refresh, undone by the next `up`.
     router.file(FIREWALL).write_text(files.public[FIREWALL] + "# by hand\n")
     router.file(PASSWORDS).write_text('define PASSWORD__PEERING = "by-hand-by-hand";\n')
     stack.refresh()
-    shown = stack.pulumi("preview", "--diff", "--stack", "test")
+    shown = stack.preview()
     assert "- # by hand" in shown
     stack.up()
     assert router.text(FIREWALL) == files.public[FIREWALL]

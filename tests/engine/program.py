@@ -1,49 +1,59 @@
-"""A program of a few lines on the real engine, on the lab's host."""
+"""A program of a few lines on the real engine, in a backend of its own."""
 
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from tests.day1.lab import Lab
 from tools.cli import PROJECT, search_path
 
 #: More than any command takes on a busy machine.
-_LIMIT_SECONDS = 180
+_LIMIT_SECONDS = 300
+
+#: Before a test has a cache of its own.
+_SEARCH_PATH = search_path()
+
+
+def _as_it_is(*command: str) -> Sequence[str]:
+    return command
 
 
 @dataclass
-class Stack:
-    """`program` finds what `inputs` says at that moment in the file that INPUTS names."""
+class Program:
+    """A project `lab` with the stack `test`.
 
-    lab: Lab
+    The program finds `inputs`, as they are at that moment, in the file that INPUTS names. `enter`
+    makes of a command another that runs it elsewhere.
+    """
+
     folder: Path
-    inputs: Callable[[], dict[str, object]]
+    inputs: dict[str, object]
+    enter: Callable[..., Sequence[str]] = _as_it_is
     seen: list[str] = field(default_factory=list)
 
     def init(self, program: str) -> None:
-        if not Path(search_path().split(os.pathsep)[1], "pulumi").exists():
+        if not Path(_SEARCH_PATH.split(os.pathsep)[1], "pulumi").exists():
             pytest.skip("needs the Pulumi CLI (`make tools`)")
         for name in ("program", "state"):
             (self.folder / name).mkdir()
-        (self.folder / "program/Pulumi.yaml").write_text("name: day1\nruntime: python\n")
+        (self.folder / "program/Pulumi.yaml").write_text("name: lab\nruntime: python\n")
         (self.folder / "program/__main__.py").write_text(program)
-        self.pulumi("stack", "init", "test")
+        self.pulumi("stack", "init")
 
     def pulumi(self, *arguments: str, fails: bool = False) -> str:
-        return self.run("pulumi", "--non-interactive", *arguments, fails=fails)
+        return self.run("pulumi", "--non-interactive", *arguments, "--stack", "test", fails=fails)
 
     def run(self, *command: str, fails: bool = False) -> str:
         """Any command in the program's folder, as the Makefile would call it."""
-        (self.folder / "inputs.json").write_text(json.dumps(self.inputs()))
+        (self.folder / "inputs.json").write_text(json.dumps(self.inputs))
         environment = {
             **os.environ,
-            "PATH": os.pathsep.join((search_path(), os.environ["PATH"])),
+            "PATH": os.pathsep.join((_SEARCH_PATH, os.environ["PATH"])),
             "PYTHONPATH": str(PROJECT),
             "VIRTUAL_ENV": str(PROJECT / ".venv"),
             "PULUMI_BACKEND_URL": f"file://{self.folder}/state?metadata=skip",
@@ -53,7 +63,7 @@ class Stack:
             "INPUTS": str(self.folder / "inputs.json"),
         }
         done = subprocess.run(
-            self.lab.command(*command),
+            self.enter(*command),
             cwd=self.folder / "program",
             env=environment,
             capture_output=True,
@@ -64,19 +74,27 @@ class Stack:
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def up(self, *, fails: bool = False) -> str:
-        return self.pulumi("up", "--yes", "--skip-preview", "--stack", "test", fails=fails)
+    def preview(self, *options: str, fails: bool = False) -> str:
+        return self.pulumi("preview", "--diff", *options, fails=fails)
+
+    def up(self, *options: str, fails: bool = False) -> str:
+        return self.pulumi("up", "--yes", "--skip-preview", *options, fails=fails)
 
     def refresh(self, *, fails: bool = False) -> str:
-        return self.pulumi("refresh", "--yes", "--skip-preview", "--stack", "test", fails=fails)
+        return self.pulumi("refresh", "--yes", "--skip-preview", fails=fails)
 
     def destroy(self) -> None:
-        self.pulumi("destroy", "--yes", "--skip-preview", "--stack", "test")
+        self.pulumi("destroy", "--yes", "--skip-preview")
 
     def state(self) -> str:
-        return self.pulumi("stack", "export", "--stack", "test")
+        return self.pulumi("stack", "export")
 
-    def outputs(self, kind: str) -> dict[str, object]:
+    def outputs(self) -> dict[str, str | None]:
+        """The stack's."""
+        found: dict[str, str | None] = json.loads(self.pulumi("stack", "output", "--json"))
+        return found
+
+    def outputs_of(self, kind: str) -> dict[str, object]:
         """Of the one resource of this kind."""
         resources = json.loads(self.state())["deployment"]["resources"]
         (found,) = (item["outputs"] for item in resources if item["type"].endswith(kind))
@@ -84,7 +102,7 @@ class Stack:
 
     def operations(self) -> list[str]:
         """What a preview would do to dynamic resources."""
-        steps = json.loads(self.pulumi("preview", "--json", "--stack", "test"))["steps"]
+        steps = json.loads(self.pulumi("preview", "--json"))["steps"]
         changes = [step["op"] for step in steps if "dynamic" in step["urn"]]
         return [op for op in changes if op != "same"]
 
