@@ -8,9 +8,8 @@ from typing import cast
 import pulumi
 from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
-from pulumi_kubernetes.meta import v1 as meta
 
-from render.documents import Document
+from components.object_meta import object_meta
 from render.services import ServiceArtifacts
 
 
@@ -34,19 +33,19 @@ class DemoService(pulumi.ComponentResource):
         rendered = args.artifacts
         answers = core.ConfigMap(
             f"{name}-answers",
-            metadata=_metadata(rendered.config_map),
+            metadata=object_meta(rendered.config_map),
             data=cast("dict[str, str]", rendered.config_map["data"]),
             opts=self._inside(),
         )
         pods = apps.Deployment(
             f"{name}-pods",
-            metadata=_metadata(rendered.deployment),
+            metadata=object_meta(rendered.deployment),
             spec=cast("apps.DeploymentSpecArgsDict", rendered.deployment["spec"]),
             opts=self._inside(answers),
         )
         core.Service(
             f"{name}-service",
-            metadata=_metadata(rendered.service),
+            metadata=object_meta(rendered.service),
             spec=cast("core.ServiceSpecArgsDict", rendered.service["spec"]),
             opts=self._inside(pods),
         )
@@ -59,13 +58,3 @@ class DemoService(pulumi.ComponentResource):
             depends_on=list(after),
             deleted_with=self._args.gone_with,
         )
-
-
-def _metadata(document: Document) -> meta.ObjectMetaArgs:
-    metadata = cast("Document", document["metadata"])
-    return meta.ObjectMetaArgs(
-        name=cast("str", metadata["name"]),
-        namespace=cast("str", metadata["namespace"]),
-        labels=cast("dict[str, str]", metadata["labels"]),
-        annotations=cast("dict[str, str] | None", metadata.get("annotations")),
-    )

@@ -8,8 +8,8 @@ from typing import cast
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core import v1 as core
-from pulumi_kubernetes.meta import v1 as meta
 
+from components.object_meta import object_meta
 from render.documents import Document
 
 
@@ -31,7 +31,7 @@ class Monitoring(pulumi.ComponentResource):
             if kind == "ConfigMap":
                 core.ConfigMap(
                     of_kind,
-                    metadata=_metadata(document),
+                    metadata=object_meta(document),
                     data=cast("dict[str, str]", document["data"]),
                     opts=own,
                 )
@@ -40,17 +40,8 @@ class Monitoring(pulumi.ComponentResource):
                     of_kind,
                     api_version=cast("str", document["apiVersion"]),
                     kind=kind,
-                    metadata=_metadata(document),
+                    metadata=object_meta(document),
                     spec=document["spec"],
                     opts=own,
                 )
         self.register_outputs({})
-
-
-def _metadata(document: Document) -> meta.ObjectMetaArgs:
-    metadata = cast("dict[str, object]", document["metadata"])
-    return meta.ObjectMetaArgs(
-        name=cast("str", metadata["name"]),
-        namespace=cast("str", metadata["namespace"]),
-        labels=cast("dict[str, str]", metadata["labels"]),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -34,3 +34,15 @@ class ConfigurationError(ValueError):
         if count > 1:
             title = f"the configuration has {title}"
         super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
+
+
+def raised(asks: Iterable[Callable[[], object]]) -> Iterator[Problem]:
+    """The problems that keep these from being answered, one for each field."""
+    found: dict[str, Problem] = {}
+    for ask in asks:
+        try:
+            ask()
+        except ConfigurationError as error:
+            for problem in error.problems:
+                found.setdefault(problem.field, problem)
+    yield from found.values()

@@ -11,7 +11,7 @@ from functools import partial
 from config import asns, egress_rules, family_rules, service_rules
 from config.addressing import OWN_LAN, Addressing, positions, second_peering_field
 from config.duplicates import duplicates
-from config.errors import ConfigurationError, Problem
+from config.errors import ConfigurationError, Problem, raised
 from config.families import Network
 from config.load_balancing import AddressType
 from config.observability import Discovery, Observability
@@ -48,16 +48,12 @@ def problems(settings: Settings) -> list[Problem]:
 
 def _ranges_that_end(addressings: Sequence[Addressing]) -> Iterator[Problem]:
     """Asks the address plans for the outermost addresses of each datacentre."""
-    found: dict[str, Problem] = {}
-    for addressing in addressings:
-        for _, datacentre in positions(addressing.fabric):
-            for ask in _outermost(addressing, datacentre):
-                try:
-                    ask()
-                except ConfigurationError as error:
-                    for problem in error.problems:
-                        found.setdefault(problem.field, problem)
-    yield from found.values()
+    return raised(
+        ask
+        for addressing in addressings
+        for _, datacentre in positions(addressing.fabric)
+        for ask in _outermost(addressing, datacentre)
+    )
 
 
 def _outermost(addressing: Addressing, datacentre: Datacentre) -> Iterator[Callable[[], object]]:

@@ -8,7 +8,7 @@ from functools import partial
 
 from config.addressing import Addressing
 from config.duplicates import duplicates
-from config.errors import ConfigurationError, Problem
+from config.errors import ConfigurationError, Problem, raised
 from config.families import Address
 from config.load_balancing import AddressType, DemoService, TrafficPolicy
 from config.plan import make_plan
@@ -82,14 +82,7 @@ def _aggregation(addressing: ServiceAddressing) -> Iterator[Problem]:
 
 def _addresses(addressings: Sequence[ServiceAddressing]) -> Iterator[Problem]:
     """Asks the address plans for every pool and every service's addresses."""
-    found: dict[str, Problem] = {}
-    for ask in (ask for addressing in addressings for ask in _questions(addressing)):
-        try:
-            ask()
-        except ConfigurationError as error:
-            for problem in error.problems:
-                found.setdefault(problem.field, problem)
-    yield from found.values()
+    return raised(ask for addressing in addressings for ask in _questions(addressing))
 
 
 def _questions(addressing: ServiceAddressing) -> Iterator[Callable[[], object]]:

@@ -25,3 +25,10 @@ FABRIC = {
 def fabric() -> Iterator[Standing]:
     with standing("cause", FABRIC) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def mended(fabric: Standing) -> Iterator[None]:
+    """After each test, all is as planned again."""
+    yield
+    fabric.mend()

@@ -46,13 +46,6 @@ def fabric() -> Iterator[Standing]:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def mended(fabric: Standing) -> Iterator[None]:
-    """After the test, all is as planned again."""
-    yield
-    fabric.mend()
-
-
 def stopped(receiver: str, sender: str) -> str:
     return f"firewall: BFD (UDP port 3784) to {receiver} is stopped on its way from {sender}"
 

@@ -55,13 +55,6 @@ def fabric(family: Family) -> Iterator[Standing]:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def mended(fabric: Standing) -> Iterator[None]:
-    """After the test, all is as planned again."""
-    yield
-    fabric.mend()
-
-
 def test_healthy_gateways_have_no_causes(fabric: Standing) -> None:
     assert named(fabric, sends=True) == set()
 

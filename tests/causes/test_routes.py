@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import asdict
 from ipaddress import IPv4Address, IPv4Network
 
@@ -41,13 +40,6 @@ pytestmark = [
 ROUTER, NODE = "dc1-router1", "dc1-worker1"
 PODS, NGINX, LOCAL = "10.129.21.0/24", "10.112.0.1", "10.112.0.2"
 POOL, ADVERTISEMENT = "CiliumLoadBalancerIPPool", "CiliumBGPAdvertisement"
-
-
-@pytest.fixture(autouse=True)
-def mended(fabric: Standing) -> Iterator[None]:
-    """After the test, all is as planned again."""
-    yield
-    fabric.mend()
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from render.yaml_text import yaml_text
-from tests.causes.faults import Change, named_at_last, redeployed, rules
+from tests.causes.faults import Change, named_at_last, redeployed, rules, with_text
 from tests.security.standing import Standing, standing
-from twin import agentd, manifest
+from twin import agentd
 from twin.load_balancer import TABLE
 from twin.machine import run_nft
 from twin.manifest import Manifest
@@ -37,24 +36,6 @@ def fabric() -> Iterator[Standing]:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def mended(fabric: Standing) -> Iterator[None]:
-    """After the test, all is as planned again."""
-    yield
-    fabric.mend()
-
-
-def in_text(kind: str, old: str, new: str) -> Change:
-    """With other words in the documents of a kind that have these."""
-
-    def change(document: Manifest) -> Manifest:
-        text = yaml_text(dict(document))
-        is_meant = document.get("kind") == kind and old in text
-        return manifest.document(text.replace(old, new)) if is_meant else document
-
-    return change
-
-
 def without_slice(document: Manifest) -> Manifest | None:
     """As Kubernetes has it where a Service is of IPv4 alone."""
     is_slice = document.get("kind") == "EndpointSlice" and document.get("addressType") == "IPv6"
@@ -65,7 +46,7 @@ def without_slice(document: Manifest) -> Manifest | None:
     ("change", "cause"),
     [
         (
-            in_text("CiliumLoadBalancerIPPool", "fd75:6e64:6572:70::/112", "fd00:70::/112"),
+            with_text("CiliumLoadBalancerIPPool", "fd75:6e64:6572:70::/112", "fd00:70::/112"),
             f"no pool: nginx does not get its address {VIP}, since no CiliumLoadBalancerIPPool "
             "has it",
         ),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import yaml
 
 from config.load import load
 from config.plan import Plan, make_plan
+from tests.engine.commands import Commands
 from tests.twin.ages import Moment, ages
 from tools.cli import PROJECT, search_path
 from twin import namespaces
@@ -22,15 +22,14 @@ from twin.router import control_socket
 from verify.report import Report
 from verify.twin_stack import TwinStack
 
-_LIMIT_SECONDS = 100
-
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(Commands):
     """A stack with a name, a configuration file and a backend that no other test uses."""
 
     name: str
     folder: Path
+    limit_seconds: ClassVar[int] = 100
 
     @property
     def environment(self) -> dict[str, str]:
@@ -77,36 +76,6 @@ class Stack:
         if arguments[0] == "stack":
             options = options[:2]
         return ["pulumi", "--cwd", str(PROJECT), "--non-interactive", *arguments, *options]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT_SECONDS,
-        )
-
-    def succeed(self, *arguments: str) -> str:
-        """Run it; what it printed. Fails the test with that if it failed."""
-        done = self.run(*arguments)
-        assert done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def fail(self, *arguments: str) -> str:
-        """Run what must fail; all that it printed."""
-        done = self.run(*arguments)
-        assert done.returncode != 0, f"{arguments} succeeded:\n{done.stdout}"
-        return done.stdout + done.stderr
-
-    def up(self, *options: str) -> str:
-        """`pulumi up`, as the Makefile calls it."""
-        return self.succeed("up", "--yes", "--skip-preview", *options)
-
-    def destroy(self) -> str:
-        """`pulumi destroy`."""
-        return self.succeed("destroy", "--yes", "--skip-preview")
 
     def preview(self) -> dict[str, str]:
         """What would be done, by the resource's name."""

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 
 from tests.components.stacks import Written
+from tests.engine.commands import Commands
 from tests.engine_libvirt import plugins
 from tests.engine_libvirt.standin import KUBECONFIG
 from tests.real_libvirt.daemon import Libvirtd
 from tools.cli import PROJECT, search_path
 
-_LIMIT_SECONDS = 600
 _PASSWORDS = "underlay:passwords"
 _SITE = Path(__file__).parent / "site"
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(Commands):
     """A stack with a backend, a home and plugins of its own.
 
     `has_libvirt`: with the real libvirt plugin; otherwise with a stand-in for that one as well.
@@ -36,6 +36,7 @@ class Stack:
     kubeconfig: str = ""
     machines: Libvirtd | None = None
     enter: tuple[str, ...] = ()
+    limit_seconds: ClassVar[int] = 600
 
     @property
     def name(self) -> str:
@@ -110,42 +111,12 @@ class Stack:
         command = [*self.enter, *pulumi, *arguments, *options]
         return self.machines.inside(*command) if self.machines else command
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT_SECONDS,
-        )
-
-    def succeed(self, *arguments: str) -> str:
-        """Run it; what it printed. Fails the test with that if it failed."""
-        done = self.run(*arguments)
-        assert done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def fail(self, *arguments: str) -> str:
-        """Run what must fail; all that it printed."""
-        done = self.run(*arguments)
-        assert done.returncode != 0, f"{arguments} succeeded:\n{done.stdout}"
-        return done.stdout + done.stderr
-
     def init(self, config: Written) -> None:
         """Make the stack."""
         self.succeed("stack", "init")
         # Its salt goes into the project, as no option says otherwise.
         (PROJECT / f"Pulumi.{self.name}.yaml").replace(self._configuration)
         self.configure(config)
-
-    def up(self) -> str:
-        """`pulumi up`."""
-        return self.succeed("up", "--yes", "--skip-preview")
-
-    def destroy(self) -> str:
-        """`pulumi destroy`."""
-        return self.succeed("destroy", "--yes", "--skip-preview")
 
     def preview(self) -> Mapping[str, str]:
         """What would be done, by the resource's type and name; what stays as it is left out."""

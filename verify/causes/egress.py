@@ -134,7 +134,7 @@ def unannounced(
     yield from missing
     entries = [
         entry
-        for document in _of_kind(world, _ADVERTISEMENT)
+        for document in world.of_kind(_ADVERTISEMENT)
         for entry in sequence(mapping(document, "spec"), "advertisements")
         if entry.get("advertisementType") == "Interface"
         and mapping(entry, "interface").get("name") == INTERFACE
@@ -157,7 +157,7 @@ def _policy(way: Way) -> Iterator[Cause]:
     address = way.gateway.address
     policies = [
         document
-        for document in _of_kind(way.here, _POLICY)
+        for document in way.here.of_kind(_POLICY)
         if mapping(document, "spec", "egressGateway").get("egressIP") == str(address)
     ]
     if not policies:
@@ -195,7 +195,7 @@ def _interface(gateway: Gateway, addresses: frozenset[str] | None) -> Iterator[C
 
 
 def _is_selected(way: Way, policy: Manifest) -> bool:
-    pods = (item for item in _of_kind(way.here, "Pod") if name(item) == way.pod.name)
+    pods = (item for item in way.here.of_kind("Pod") if name(item) == way.pod.name)
     own = next((labels(item) for item in pods), {})
     return any(selects(selector, own) for selector in _selectors(policy))
 
@@ -208,7 +208,3 @@ def _selectors(policy: Manifest) -> list[Manifest]:
 def _words(selector: Manifest) -> str:
     wanted = cast("Mapping[str, str]", mapping(selector, "matchLabels"))
     return ", ".join(f"{key}={value}" for key, value in wanted.items())
-
-
-def _of_kind(world: World, kind: str) -> list[Manifest]:
-    return [document for document in world.manifests if document.get("kind") == kind]

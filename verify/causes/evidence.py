@@ -100,6 +100,10 @@ class World:
     is_running: bool = True
     node: Manifest | None = None
 
+    def of_kind(self, kind: str) -> list[Manifest]:
+        """The documents of this kind."""
+        return [manifest for manifest in self.manifests if manifest.get("kind") == kind]
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

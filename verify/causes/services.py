@@ -22,7 +22,7 @@ def causes(
 ) -> list[Cause]:
     """What keeps `node` from announcing the service's address of this kind; all that there is."""
     family = family_of(address)
-    of_kind = _of_kind(world, "Service")
+    of_kind = world.of_kind("Service")
     item = next((item for item in of_kind if name(item) == service.name), None)
     if item is None:
         return [
@@ -60,7 +60,7 @@ def _address(wanted: Address, item: Manifest, world: World) -> Iterator[Cause]:
 
 def _pool(wanted: Address, item: Manifest, world: World) -> tuple[str, str]:
     """What is wrong with the pools, and what to do."""
-    pools = _of_kind(world, _POOL)
+    pools = world.of_kind(_POOL)
     holding = [pool for pool in pools if _holds(pool, wanted)]
     if not holding:
         return f"no {_POOL} has it", f"add a {_POOL} with this address: `pulumi up --refresh`"
@@ -79,7 +79,7 @@ def _selection(kind: AddressType, family: Family, item: Manifest, world: World) 
     """Whether an advertisement is there for addresses of this kind, and selects the service."""
     entries = [
         entry
-        for advertisement in _of_kind(world, _ADVERTISEMENT)
+        for advertisement in world.of_kind(_ADVERTISEMENT)
         if _is_used(advertisement, family, world)
         for entry in sequence(mapping(advertisement, "spec"), "advertisements")
         if entry.get("advertisementType") == "Service"
@@ -125,7 +125,7 @@ def _endpoints(service: Service, family: Family, world: World) -> Iterator[Cause
     """Kubernetes makes an EndpointSlice for each family of a Service, and Cilium goes by those."""
     slices = [
         item
-        for item in _of_kind(world, "EndpointSlice")
+        for item in world.of_kind("EndpointSlice")
         if labels(item).get("kubernetes.io/service-name") == service.name
         and item.get("addressType") == family.label
     ]
@@ -144,7 +144,7 @@ def _is_used(advertisement: Manifest, family: Family, world: World) -> bool:
         entry.get("afi") == family
         and entry.get("advertisements") is not None
         and selects(mapping(entry, "advertisements"), labels(advertisement))
-        for config in _of_kind(world, "CiliumBGPPeerConfig")
+        for config in world.of_kind("CiliumBGPPeerConfig")
         for entry in sequence(mapping(config, "spec"), "families")
     )
 
@@ -156,7 +156,3 @@ def _selects(spec: Manifest, key: str, item: Manifest) -> bool:
 def _holds(pool: Manifest, address: Address) -> bool:
     blocks = sequence(mapping(pool, "spec"), "blocks")
     return any("cidr" in b and address in ip_network(str(b["cidr"])) for b in blocks)
-
-
-def _of_kind(world: World, kind: str) -> list[Manifest]:
-    return [manifest for manifest in world.manifests if manifest.get("kind") == kind]
