@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
 
 from config.plan import make_plan
 from config.schema import Substrate
-from doctor import libvirt, stack, twin
+from config.settings import Settings
+from doctor import stack
+from doctor.finding import Check
 from doctor.show import show
 
 
@@ -24,13 +27,21 @@ def main() -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    return 0 if show(name, list(_checks(settings, name)), Console()) else 1
+
+
+def _checks(settings: Settings, name: str) -> Iterable[Check]:
+    """Each substrate's module is imported for it alone: a twin's environment has no more."""
     plan = make_plan(settings)
     match settings.substrate:
         case Substrate.TWIN:
-            checks = twin.checks(plan, name)
+            from doctor import twin
+
+            return twin.checks(plan, name)
         case Substrate.LIBVIRT:
-            checks = libvirt.checks(settings, plan)
-    return 0 if show(name, list(checks), Console()) else 1
+            from doctor import libvirt
+
+            return libvirt.checks(settings, plan)
 
 
 if __name__ == "__main__":
