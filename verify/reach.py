@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from config.families import Address, Family, family_of
+from config.families import Address, Family, family_of, of
 from config.machines import Node, Site
 from config.plan import Plan
 from config.schema import PodRoutes
@@ -78,10 +78,11 @@ def _pod(plan: Plan, site: Site, node: Node, number: int, address: Address) -> P
     family = family_of(address)
     seen = frozenset(str(router.wan.ip(family)) for router in site.routers)
     way_out = "router"
-    if plan.egress_gateway and number == plan.pods_per_node:
-        gateway = plan.egress_gateway.of(site.name)
-        if egress := gateway.address(family) if gateway else None:
-            seen, way_out = frozenset({str(egress)}), "egress gateway"
+    egress, outside = plan.egress_gateway, of(family, plan.wan_gateways).ip
+    if egress and number == plan.pods_per_node and any(outside in d for d in egress.destinations):
+        gateway = egress.of(site.name)
+        if own := gateway.address(family) if gateway else None:
+            seen, way_out = frozenset({str(own)}), "egress gateway"
     name = pod_name(node, number)
     return Pod(name, node.name, site.name, family, str(address), seen, way_out)
 

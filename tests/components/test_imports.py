@@ -36,7 +36,7 @@ def test_what_a_stack_does_not_use_is_not_imported(module: str, unwanted: tuple[
     [
         ("doctor", [], "twin"),
         ("verify", [], "no settings of a deployed stack"),
-        ("observability", ["--into", "."], "no settings of a deployed stack"),
+        ("observability", ["--into", "."], "no outputs of a stack"),
     ],
 )
 def test_commands_for_a_twin_make_do_with_its_environment(

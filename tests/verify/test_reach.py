@@ -103,3 +103,16 @@ def test_pods_that_no_router_tells_of_are_not_expected_to_be_reached() -> None:
         ("dc1-worker1", "dc1-controlplane1"),
     ]
     assert len(list(pairs(make_plan(load(two_each))))) == 6
+
+
+@pytest.mark.parametrize(
+    ("destinations", "is_meant"),
+    [(["172.31.0.0/24", "198.51.100.0/24"], True), (["198.51.100.0/24"], False)],
+)
+def test_a_selected_pod_leaves_by_its_gateway_to_the_destinations_alone(
+    destinations: list[str], is_meant: bool
+) -> None:
+    egress = {"destinations": destinations}
+    plan = make_plan(load({"datacentres": [{"nodes": 2}], "egress_gateway": egress}))
+    *_, selected = pods(plan)
+    assert selected.seen_outside_as == {"10.113.0.1" if is_meant else "172.31.0.10"}
