@@ -215,9 +215,10 @@ class Node:
             previous.network() if previous else None,
             first=[pod.cable() for pod in new_pods],
         )
+        before = {pod.place: pod.network() for pod in previous.pods()} if previous else {}
         for pod in self.pods():
             seen = observe_if_old(pod.place, is_new=pod in new_pods)
-            apply_network(pod.place, seen, pod.network())
+            apply_network(pod.place, seen, pod.network(), before.get(pod.place))
 
     def _direct_routes(self, lans: Sequence[IpNetwork]) -> list[Route]:
         """`autoDirectNodeRoutes`: to the pods of nodes on the same LAN without the router."""

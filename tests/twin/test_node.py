@@ -37,7 +37,8 @@ def described(plan: Plan, stack: str, pods: int = 1) -> Node:
     services = [d for of in rendered.demo for d in (of.service, *of.endpoint_slices)]
     shared = (*rendered.advertisements, *rendered.pools, *services)
     egress = (*of_site.egress_policies, *of_site.egress_pods)
-    own = (of_site.cluster_config, *of_site.peer_configs, *egress)
+    override = rendered.nodes[planned.name].bgp_override
+    own = (of_site.cluster_config, *of_site.peer_configs, *filter(None, [override]), *egress)
     lan = Place(stack, site.lan_network).namespace
     return Node(
         place=Place(stack, planned.name),
@@ -386,6 +387,29 @@ def test_pods_keep_their_cables_whatever_their_families() -> None:
     """A family that is added or taken away leaves the ends of a cable as they are."""
     plans = (DUAL, make_plan(load({"families": ["ipv6"], "datacentres": [{"nodes": 3}, {}]})))
     assert len({described(plan, "s").pods()[0].cable() for plan in plans}) == 1
+
+
+@pytest.mark.twin
+@booted
+@pytest.mark.parametrize(
+    ("shape", "address"),
+    [
+        ({"pods": "10.160.0.0/11"}, "10.161.21.10/32"),
+        ({"families": ["ipv6"]}, "fd75:6e64:6572:8115::a/128"),
+    ],
+    ids=["in a range", "in a family"],
+)
+def test_a_pod_keeps_no_address_that_is_planned_no_more(
+    node: Node, shape: dict[str, object], address: str
+) -> None:
+    """It would send as that one: an old address is the first that the kernel takes."""
+    plan = make_plan(load({"datacentres": [{"nodes": 3}, {}], **shape}))
+    moved = described(plan, node.place.stack)
+    moved.build("me", node)
+    (pod,) = moved.pods()
+    held = observe(pod.place.namespace).network.addresses
+    assert [str(one.interface) for one in held if one.device == "eth0"] == [address]
+    assert moved.drift() == []
 
 
 @pytest.mark.twin
