@@ -31,8 +31,7 @@ class Host:
     def build(self, owner: str, previous: Host | None = None) -> None:
         """Boot the host, or bring a running one to what it should be."""
         is_new = self.place.claim(owner)
-        observed = observe_if_old(self.place, is_new=is_new)
-        plug(self.place, self.nics, observed)
+        observed = plug(self.place, self.nics, observe_if_old(self.place, is_new=is_new))
         apply_network(
             self.place, observed, self.network(), previous.network() if previous else None
         )

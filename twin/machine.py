@@ -55,12 +55,14 @@ def static_neighbors(nics: Sequence[Nic], devices: Sequence[str]) -> frozenset[N
     )
 
 
-def plug(place: Place, nics: Sequence[Nic], observed: Observed) -> None:
-    """Plug in the cards that are not there.
+def plug(place: Place, nics: Sequence[Nic], observed: Observed) -> Observed:
+    """Plug in the cards that are not there, and others for those that have another MAC.
 
-    The kernel tidies up after a machine that was removed: its port may stand for some moments yet,
-    and makes way.
+    Returns what stands in the machine, less the new cards. The kernel tidies up after a machine
+    that was removed: its port may stand for some moments yet, and makes way. So does that of a
+    machine which is going to have another MAC itself.
     """
+    observed = _pull_others(place, nics, observed)
     for number, nic in enumerate(nics):
         device = device_name(number)
         if device not in observed.devices:
@@ -71,6 +73,17 @@ def plug(place: Place, nics: Sequence[Nic], observed: Observed) -> None:
                 with suppress(iproute.IpError):  # it may have gone meanwhile
                     iproute.batch(nic.segment, [f"link del {port(nic.mac)}"])
                 iproute.batch(nic.segment, [command])
+    return observed
+
+
+def _pull_others(place: Place, nics: Sequence[Nic], observed: Observed) -> Observed:
+    """Pull out the cards that have another MAC; what stands in the machine then."""
+    wanted = {device_name(number): nic.mac for number, nic in enumerate(nics)}
+    others = [name for name, mac in wanted.items() if observed.macs.get(name, mac) != mac]
+    for name in others:
+        with suppress(iproute.IpError):  # it may have made way for another machine's meanwhile
+            iproute.batch(place.namespace, [f"link del {name}"])
+    return observe(place.namespace) if others else observed
 
 
 def apply_network(

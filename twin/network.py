@@ -6,7 +6,7 @@ routes and `nud permanent` on neighbors; what BIRD and the kernel add is theirs 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import TypeVar, cast
@@ -80,10 +80,11 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A namespace's network as it is, and the devices that stand in it."""
+    """A namespace's network as it is, and the devices that stand in it with their MACs."""
 
     devices: frozenset[str] = frozenset({"lo"})
     network: Network = field(default_factory=Network)
+    macs: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(namespace: str) -> Observed:
@@ -102,6 +103,7 @@ def observe(namespace: str) -> Observed:
             routes=frozenset(_route(route) for route in routes),
             neighbors=frozenset(_neighbor(neighbor) for neighbor in neighbors),
         ),
+        macs={str(device["ifname"]): str(device.get("address")) for device in devices},
     )
 
 

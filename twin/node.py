@@ -205,8 +205,7 @@ class Node:
 
     def _build_network(self, owner: str, previous: Node | None, *, is_new: bool) -> None:
         """Cards, pods with their cables, addresses and routes."""
-        observed = observe_if_old(self.place, is_new=is_new)
-        plug(self.place, self.nics, observed)
+        observed = plug(self.place, self.nics, observe_if_old(self.place, is_new=is_new))
         new_pods = [pod for pod in self.pods() if pod.place.claim(owner) or pod.is_loose(observed)]
         apply_network(
             self.place,

@@ -64,8 +64,7 @@ class Router:
         if not is_new and KEEPALIVED_FILE not in self.files:
             # It takes the shared address along; what is observed next must be without it.
             daemons.end_all(self.place.folder, "keepalived")
-        observed = observe_if_old(self.place, is_new=is_new)
-        plug(self.place, self.nics, observed)
+        observed = plug(self.place, self.nics, observe_if_old(self.place, is_new=is_new))
         apply_network(
             self.place, observed, self.network(), previous.network() if previous else None
         )

@@ -289,6 +289,16 @@ def test_families_come_and_go(fabric: Fabric) -> None:
         assert converged(fabric, planned(**shape, families=families)) == []
 
 
+def test_datacentres_can_exchange_their_indexes(fabric: Fabric) -> None:
+    """And with them their machines' addresses and MACs, which stand in the others' tables."""
+    for indexes in ((1, 2), (2, 1), (2, 3)):
+        datacentres = [
+            {"name": name, "index": index, "nodes": 1}
+            for name, index in zip("ab", indexes, strict=True)
+        ]
+        assert converged(fabric, planned(datacentres=datacentres, families=DUAL)) == []
+
+
 def test_a_twin_of_ipv4_alone_has_no_address_of_ipv6(fabric: Fabric) -> None:
     fabric.build(planned(datacentres=1))
     for name in ("dc1-router1", "dc1-worker1", "dc1-worker1-pod1", "internet"):

@@ -110,6 +110,20 @@ def test_cards_are_plugged_in_once(place: Place, segment: Segment) -> None:
     assert observe(place.namespace) == observed
 
 
+@pytest.mark.twin
+def test_a_card_with_another_mac_is_another_card(place: Place, segment: Segment) -> None:
+    """Which the other machine that had this MAC until now makes way for."""
+    old, new = (Nic(segment.place.namespace, f"02:00:00:00:00:0{n}", {}) for n in (1, 2))
+    other = Place(place.stack, "other")
+    other.claim("me")
+    machine.plug(place, [old], Observed())
+    machine.plug(other, [new], Observed())
+    assert "eth0" not in machine.plug(place, [new], observe(place.namespace)).devices
+    machine.plug(other, [old], observe(other.namespace))
+    found = [observe(where.namespace).macs["eth0"] for where in (place, other)]
+    assert found == [new.mac, old.mac]
+
+
 def network(address: str, neighbor: str) -> Network:
     return Network(
         up=frozenset({"lo", "eth0"}),
