@@ -11,7 +11,6 @@ from os import kill
 from pathlib import Path
 
 from config.families import EVERYWHERE, family_of
-from render import metrics
 from twin import birdc, daemons, firewall, uci, web
 from twin.machine import (
     Nic,
@@ -72,7 +71,7 @@ class Router:
         if is_new or previous is None or previous.rules() != self.rules() or self._lost_rules():
             run_nft(self.place, ["-f", "-"], self.rules())
             write_file(self.place.folder, _RULES_RECORD, self._listed_rules())
-        changed = self._write_files()
+        changed = self._write_files(previous)
         self._run_bird(is_new=is_new, is_changed=bool(changed & {BIRD_FILE, *self.secret_files}))
         self._run_keepalived(is_changed=KEEPALIVED_FILE in changed)
         web.run(
@@ -143,9 +142,9 @@ class Router:
         """What the kernel is told at boot."""
         return parse_sysctls(self.files.get(SYSCTL_FILE, ""))
 
-    def _write_files(self) -> set[str]:
+    def _write_files(self, previous: Router | None) -> set[str]:
         changed = set(self._changed_files())
-        stale = {path for path in _OPTIONAL if path not in self._all_files()}
+        stale = previous._all_files().keys() - self._all_files().keys() if previous else ()
         for path in stale:
             (self.place.folder / path.lstrip("/")).unlink(missing_ok=True)
         for path in changed - {BIRD_FILE}:
@@ -237,7 +236,6 @@ class Router:
 
 
 _RULES_RECORD = "nft-ruleset"
-_OPTIONAL = (KEEPALIVED_FILE, "/etc/bird-passwords.conf", metrics.SERVER, metrics.SCRIPT)
 
 #: By what scripts find a BIRD that is not where OpenWrt's is.
 _SOCKET_OF_SCRIPTS = "UNDERLAY_BIRD_SOCKET"

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from pathlib import Path
 
 import pytest
 
@@ -72,7 +71,8 @@ def test_a_gateway_that_routers_share_is_none_of_its_addresses() -> None:
 def test_the_firewalls_zones_have_the_devices_of_the_network_file() -> None:
     rules = described(DEFAULT, "s").rules()
     assert 'iifname { "br-lan" } oifname { "eth2" } accept' in rules
-    assert 'oifname { "eth1" } meta nfproto ipv4 masquerade' in rules
+    spared = "ip saddr != { 10.112.0.0/16 }"
+    assert f'oifname {{ "eth1" }} meta nfproto ipv4 {spared} masquerade' in rules
 
 
 def test_the_kernel_is_told_to_forward() -> None:
@@ -282,7 +282,9 @@ def test_a_router_that_no_longer_shares_runs_no_keepalived(
     alone = described(DEFAULT, router.place.stack)
     alone.build("me", router)
     assert not daemons.running_in(router.place.folder, "keepalived")
-    assert not Path(router.place.folder, KEEPALIVED_FILE.lstrip("/")).exists()
+    gone = router.files.keys() - alone.files.keys()
+    assert KEEPALIVED_FILE in gone
+    assert not [path for path in gone if (router.place.folder / path.lstrip("/")).exists()]
 
 
 @pytest.mark.twin
