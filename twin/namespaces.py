@@ -61,9 +61,16 @@ def create(name: str) -> None:
 
 
 def delete(name: str) -> None:
-    """Let go of a namespace; the kernel removes it when its last process has ended."""
+    """Let go of a namespace; the kernel removes it when its last process has ended.
+
+    And when the last of its connections has said so to the other end. Who has been told to hear it
+    no more does not answer, and the kernel would try for two minutes, with all links still up
+    (kernel, ip-sysctl.rst, `tcp_orphan_retries`).
+    """
     target = NETNS_FOLDER / name
     while os.path.ismount(target):
+        with inside(name):
+            write_sysctl("net.ipv4.tcp_orphan_retries", "1")
         _check(_libc.umount2(bytes(target), _MNT_DETACH), "umount", name)
     with suppress(FileNotFoundError):
         target.unlink()

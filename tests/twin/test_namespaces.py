@@ -1,12 +1,17 @@
 import os
+import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from twin import namespaces
+from twin import iproute, namespaces
+from twin.network import observe
 
 pytestmark = pytest.mark.twin
+
+_LIMIT_SECONDS = 60
 
 
 def here() -> str:
@@ -41,6 +46,31 @@ def test_a_name_that_is_taken_is_refused_and_stays_as_it_is(namespace: str) -> N
         namespaces.create(namespace)
     with namespaces.inside(namespace):
         assert here() == before
+
+
+def test_a_namespace_goes_with_its_links_though_nobody_hears_its_last_words(namespace: str) -> None:
+    """As those of a router that was removed, which the firewalls of nodes let in no more."""
+    other = f"{namespace}-other"
+    namespaces.create(other)
+    try:
+        cable = f"link add eth0 type veth peer name eth0 netns {other}"
+        iproute.batch(namespace, [cable, "address add 10.0.0.1/24 dev eth0", "link set eth0 up"])
+        iproute.batch(other, ["address add 10.0.0.2/24 dev eth0", "link set eth0 up"])
+        with namespaces.inside(other):
+            server = socket.create_server(("10.0.0.2", 0))
+        with server:
+            with namespaces.inside(namespace):
+                client = socket.create_connection(server.getsockname())
+            with client:
+                iproute.batch(other, ["address del 10.0.0.2/24 dev eth0"])
+                client.send(b"last words")
+            namespaces.delete(namespace)
+            deadline = time.monotonic() + _LIMIT_SECONDS
+            while "eth0" in observe(other).devices and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert "eth0" not in observe(other).devices
+    finally:
+        namespaces.delete(other)
 
 
 def test_deleting_what_is_not_there_is_no_error() -> None:
