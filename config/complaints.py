@@ -106,6 +106,8 @@ def _problem(
             return Problem(field, None, "is empty", "write a number of datacentres, or a list")
         case "model_type" | "model_attributes_type" | "dict_type" | "mapping_type":
             return Problem(field, value, "is not a mapping", "write key: value pairs under it")
+        case "tuple_type" | "list_type":
+            return Problem(field, value, "is not a list", "write its entries as [one, another]")
         case "string_type":
             return Problem(field, value, "is not text", "put it in quotes")
         case _:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 
 from config.families import Family, Network
 from config.labels import Labels
-from config.scalars import Address, Address6, DnsLabel, Prefix, Prefix6, Whole, refusal
+from config.scalars import Address, Address6, Prefix, Prefix6, ServiceName, Whole, refusal
 from config.strict import Strict
 
 
@@ -43,7 +43,7 @@ class DemoService(Strict):
     in that one.
     """
 
-    name: DnsLabel
+    name: ServiceName
     index: Whole = Field(ge=1, le=0xFFFF)
     datacentre: str | None = None
     replicas: Whole = Field(default=3, ge=1, le=1000)

@@ -63,6 +63,17 @@ def _dns_label(value: str) -> str:
     return value
 
 
+def _service_name(value: str) -> str:
+    if not value[0].isalpha():
+        raise refusal(
+            "does not begin with a letter, as Kubernetes wants of a Service (RFC 1035)",
+            f"write s{value}, or another name",
+        )
+    if value == "kubernetes":
+        raise refusal("is the API server's own Service", "give it another name")
+    return value
+
+
 def _usable_asn(value: int) -> int:
     if not 0 <= value <= 4294967295:
         raise refusal("is not an AS number", "use 1 to 4294967294 (RFC 6793)")
@@ -102,7 +113,7 @@ def _ipv6_address(value: object) -> IPv6Address:
     if isinstance(value, IPv6Address):
         return value
     try:
-        return IPv6Address(value if isinstance(value, str) else "")
+        return IPv6Address(value if isinstance(value, str) and "%" not in value else "")
     except AddressValueError:
         raise refusal("is not an address", "write an IPv6 address such as fd00:1::a") from None
 
@@ -127,7 +138,7 @@ def _any_network(value: object) -> IPv4Network | IPv6Network:
 
 def _network(value: object, wanted: str) -> IPv4Network | IPv6Network:
     """The network that is written there, whatever its family."""
-    if not isinstance(value, str) or "/" not in value:
+    if not isinstance(value, str) or "/" not in value or "%" in value:  # a zone: RFC 4007
         raise refusal("is not a prefix", f"write {wanted}")
     try:
         return ip_network(value, strict=False)
@@ -173,6 +184,7 @@ def _no_boolean(value: object) -> object:
 #: A whole number. YAML's booleans are none, although Python's are.
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
+ServiceName = Annotated[DnsLabel, AfterValidator(_service_name)]
 Asn = Annotated[Whole, AfterValidator(_usable_asn)]
 Prefix = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
 Address = Annotated[IPv4Address, BeforeValidator(_ipv4_address)]

@@ -98,6 +98,11 @@ def test_a_prefix_may_be_written_in_any_way_that_reads_as_it() -> None:
             "leave it out, or write families: [ipv4, ipv6]",
         ),
         (
+            {"families": DUAL, "management": ["fd00:1::%eth0/64"]},
+            "fabric.management[0] fd00:1::%eth0/64 is not a prefix: "
+            "write an IPv6 prefix such as fd00:1::/48",
+        ),
+        (
             {"management": ["192.0.2.0/24", "fd00:1::/64"]},
             "fabric.management[1] fd00:1::/64 is IPv6, which the fabric has not: "
             "leave it out, or write families: [ipv4, ipv6]",

@@ -306,6 +306,11 @@ def test_each_family_is_aggregated_by_itself() -> None:
             "write an IPv6 address such as fd00:1::a",
         ),
         (
+            {"demo": [{"ipv6_address": "fd75:6e64:6572:70::9%eth0"}]},
+            "demo[0].ipv6_address fd75:6e64:6572:70::9%eth0 is not an address: "
+            "write an IPv6 address such as fd00:1::a",
+        ),
+        (
             {"demo": [{"ipv6_address": "fd75:6e64:6572:71::9"}]},
             "demo[0].ipv6_address fd75:6e64:6572:71::9 is not in fd75:6e64:6572:70::/112, the pool "
             "of its VIPs: ask for one of that, or for none",
@@ -428,6 +433,19 @@ _DEMO = "fabric.load_balancing.demo[0]"
             {"demo": True, "pools": "per-datacentre"},
             "demo[0].datacentre is not given, and each datacentre has its own pool: "
             "name one of dc1, dc2",
+        ),
+        (
+            {"demo": [{"name": "404"}]},
+            "demo[0].name 404 does not begin with a letter, as Kubernetes wants of a Service "
+            "(RFC 1035): write s404, or another name",
+        ),
+        (
+            {"demo": [{"name": "kubernetes"}]},
+            "demo[0].name kubernetes is the API server's own Service: give it another name",
+        ),
+        (
+            {"announce": "ClusterIP"},
+            "announce ClusterIP is not a list: write its entries as [one, another]",
         ),
         (
             {"demo": [{"address": "ten"}]},
