@@ -181,6 +181,19 @@ def test_routers_hear_each_other_from_one_hop_away_alone(on: bool, count: int) -
         assert "ttl" not in block(text, "template bgp kubernetes"), "Cilium cannot"
 
 
+@pytest.mark.parametrize("template", ["own_as", "kubernetes"])
+def test_the_first_answer_of_a_neighbor_is_waited_for_no_longer_than_any_other(
+    template: str,
+) -> None:
+    """Where `ttl_security` changes, one end may not even hear that the other has hung up."""
+    plan = planned({"timers": {"hold_time": 30}})
+    told = block(conf(plan, "dc1-router1"), f"template bgp {template}")
+    assert re.findall(r"^  (.*hold time .*);$", told, re.MULTILINE) == [
+        "hold time 30",
+        "startup hold time 30",
+    ]
+
+
 @given(plan=plans())
 @settings(max_examples=25, deadline=None)
 def test_no_password_stands_in_bird_conf(plan: Plan) -> None:
