@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config.families import Address, Family, Network
 from twin import conntrack, iproute
@@ -85,9 +85,16 @@ class Steering:
         ]
         return self.no_rules + "\n".join(lines) + "\n"
 
-    def takes_back(self, previous: Steering) -> bool:
-        """Whether a packet may now go another way than with the previous rules."""
-        return bool({*previous._marks(), *previous._sources()} - {*self._marks(), *self._sources()})
+    def moves(self, previous: Steering) -> bool:
+        """Whether a connection that has come by here may now go another way than it did.
+
+        Pods of other nodes have not come by before there was a rule for them.
+        """
+        own = replace(self, entries=tuple(self._of_own_pods()))
+        return bool(previous._lines() - self._lines() or own._lines() - previous._lines())
+
+    def _lines(self) -> set[str]:
+        return {*self._marks(), *self._sources()}
 
     def _of_own_pods(self) -> Iterator[Entry]:
         return (entry for entry in self.entries if entry.node == self.name)
@@ -119,15 +126,15 @@ class Steering:
 def apply(node: Place, steering: Steering, previous: Steering | None, *, is_new: bool) -> None:
     """Make the node's kernel do so. A new node has nothing that could be in the way.
 
-    Cilium judges packet by packet, the kernel only the first of a connection. So where a rule is
-    taken back, connections begin anew; those that were translated are lost with Cilium as well.
+    Cilium judges packet by packet, the kernel only the first of a connection. So where one may have
+    to move, all begin anew; those that were translated are lost with Cilium as well.
     """
     is_bare = is_new or (previous is not None and not previous.entries)
     if is_bare and not steering.entries:
         return
     run_nft(node, ["-f", "-"], steering.rules())
     iproute.batch(node.namespace, _commands(node, steering), steering.family)
-    if previous is not None and steering.takes_back(previous):
+    if previous is not None and steering.moves(previous):
         conntrack.forget(node.namespace)
 
 

@@ -105,10 +105,11 @@ def test_a_gateway_on_another_lan_is_refused() -> None:
         far.rules()
 
 
-def test_connections_begin_anew_only_where_a_rule_is_taken_back() -> None:
+def test_connections_begin_anew_where_one_that_came_by_here_may_move() -> None:
     before = node_with(entry(OWN, HERE))
-    assert not node_with(entry(OWN, HERE), entry(OTHERS, HERE)).takes_back(before)
-    assert node_with(entry(OWN, THERE)).takes_back(before)
+    assert not node_with(entry(OWN, HERE), entry(OTHERS, HERE)).moves(before)
+    assert node_with(entry(OWN, THERE)).moves(before)
+    assert node_with(entry(OWN, HERE)).moves(node_with()), "selected only now"
 
 
 def planned(gateway: str = "dc1-worker2", **fabric: object) -> Node:
