@@ -114,16 +114,11 @@ class CiliumBgp(pulumi.ComponentResource):
             for resource in self._site(site, registered)
         ]
         resources += [
-            self._resource(
-                f"{self._name}-advertise-{_metadata(document)['name']}", document, [registered]
-            )
+            self._resource("advertise", document, [registered])
             for document in args.artifacts.advertisements
         ]
         resources += [
-            self._resource(
-                f"{self._name}-pool-{_metadata(document)['name']}", document, [registered]
-            )
-            for document in args.artifacts.pools
+            self._resource("pool", document, [registered]) for document in args.artifacts.pools
         ]
         ready = self._wait(
             "ready",
@@ -215,22 +210,13 @@ class CiliumBgp(pulumi.ComponentResource):
 
     def _site(self, site: SiteArtifacts, after: pulumi.Resource) -> list[pulumi.Resource]:
         """The secret first: without it, sessions would be tried without a password."""
-        made: list[pulumi.Resource] = []
-        if site.secret is not None:
-            made.append(self._secret(site.name, site.secret, after))
-        secrets = len(made)
-        for document in site.peer_configs:
-            name = f"{self._name}-peers-{_metadata(document)['name']}"
-            made.append(self._resource(name, document, [after, *made[:secrets]]))
-        made.append(
-            self._resource(
-                f"{self._name}-instance-{site.name}", site.cluster_config, [after, *made]
-            )
-        )
-        for policy in site.egress_policies:
-            name = f"{self._name}-egress-{_metadata(policy)['name']}"
-            made.append(self._resource(name, policy, [after]))
-        return made
+        secrets = [self._secret(site.name, site.secret, after)] if site.secret is not None else []
+        peers = [
+            self._resource("peers", document, [after, *secrets]) for document in site.peer_configs
+        ]
+        instance = self._resource("instance", site.cluster_config, [after, *secrets, *peers])
+        policies = [self._resource("egress", policy, [after]) for policy in site.egress_policies]
+        return [*secrets, *peers, instance, *policies]
 
     def _secret(self, site: str, sealed: Sealed[Document], after: pulumi.Resource) -> core.Secret:
         data = opened(sealed, self._args.passwords).apply(
@@ -245,11 +231,11 @@ class CiliumBgp(pulumi.ComponentResource):
         )
 
     def _resource(
-        self, name: str, document: Document, after: Sequence[pulumi.Resource]
+        self, what: str, document: Document, after: Sequence[pulumi.Resource]
     ) -> CustomResource:
-        metadata = _metadata(document)
+        metadata = cast("dict[str, str]", document["metadata"])
         return CustomResource(
-            name,
+            f"{self._name}-{what}-{metadata['name']}",
             api_version=cast("str", document["apiVersion"]),
             kind=cast("str", document["kind"]),
             metadata=meta.ObjectMetaArgs(
@@ -258,7 +244,3 @@ class CiliumBgp(pulumi.ComponentResource):
             spec=document["spec"],
             opts=self._inside(*after),
         )
-
-
-def _metadata(document: Document) -> dict[str, str]:
-    return cast("dict[str, str]", document["metadata"])

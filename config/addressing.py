@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address
 
-from config.errors import ConfigurationError, Problem
+from config.errors import refused
 from config.families import Address, Family, Interface, Network, host_of, nth_subnet
 from config.ranges import Ranges
 from config.redundancy import SECOND_PEERING
@@ -121,7 +121,7 @@ class Addressing:
     def pod_cidr(self, datacentre: Datacentre, host: int) -> Network:
         """The PodCIDR of the node at this host number: the same number within the supernet."""
         if host >= 1 << NODE_SLOT_BITS:
-            raise _exhausted(
+            raise refused(
                 f"{_field(self.fabric, datacentre)}.nodes.workers",
                 datacentre.nodes.workers,
                 f"is more than the {(1 << NODE_SLOT_BITS) - FIRST_WORKER_HOST} "
@@ -135,7 +135,7 @@ class Addressing:
         if host >= lan.num_addresses - 1:
             field, own = _field(self.fabric, datacentre), datacentre.own_lan(self.family)
             of_all = self.ranges.field("lan_prefix_length")
-            raise _exhausted(
+            raise refused(
                 f"{field}.{OWN_LAN[self.family]}" if own else of_all,
                 lan if own else self.ranges.lan_prefix_length,
                 f"has no host {host}, which {datacentre.name}'s routers and nodes need",
@@ -147,7 +147,7 @@ class Addressing:
         within: Network = getattr(self.ranges, name)
         if length < within.prefixlen or index >= 1 << (length - within.prefixlen):
             room = max(0, (1 << max(0, length - within.prefixlen)) - 1)
-            raise _exhausted(
+            raise refused(
                 self.ranges.field(name),
                 within,
                 f"has room for {room} datacentres of a /{length} each, not for number {index}",
@@ -160,7 +160,7 @@ class Addressing:
 
     def _host_of(self, field: str, network: Network, host: int, owner: str) -> Interface:
         if host >= network.num_addresses - 1:
-            raise _exhausted(
+            raise refused(
                 field,
                 network,
                 f"has no host {host}, which {owner} needs",
@@ -194,7 +194,3 @@ def _field(fabric: Fabric, wanted: Datacentre) -> str:
 
 def _router_slot(datacentre: Datacentre, number: int) -> int:
     return (datacentre.index - 1) * ROUTERS_PER_DATACENTRE + number
-
-
-def _exhausted(field: str, value: object, reason: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError([Problem(field, value, reason, remedy)])

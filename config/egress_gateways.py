@@ -7,10 +7,18 @@ from dataclasses import dataclass
 
 from config.addressing import Addressing
 from config.egress import Gateway as Settings
-from config.errors import ConfigurationError, Problem
-from config.families import EVERYWHERE, Address, Family, Network, family_of, is_within, single
+from config.errors import refused
+from config.families import (
+    EVERYWHERE,
+    Address,
+    Family,
+    Network,
+    family_of,
+    find,
+    is_within,
+    single,
+)
 from config.machines import Role, Site, node_name
-from config.ranges import Ranges
 from config.schema import Datacentre, Fabric
 
 FIELD = "fabric.egress_gateway"
@@ -34,7 +42,7 @@ class Gateway:
 
     def address(self, family: Family) -> Address | None:
         """The address in this family; None: pods leave in it as all others do."""
-        return next((ip for ip in self.addresses if family_of(ip) is family), None)
+        return find(family, self.addresses)
 
     def route(self, family: Family) -> Network | None:
         """What the node announces in this family."""
@@ -72,12 +80,12 @@ def make_egress(
     if settings is None:
         return None
     families = egress_families(fabric)
-    own = (network for ranges in fabric.ranges for network in own_ranges(fabric, ranges))
+    inside = (*own_ranges(fabric), *announced)
     return Egress(
         selector=settings.selector,
         families=families,
         destinations=destinations(fabric),
-        excluded=tuple(dict.fromkeys(n for n in (*own, *announced) if family_of(n) in families)),
+        excluded=tuple(dict.fromkeys(n for n in inside if family_of(n) in families)),
         gateways=tuple(
             gateway(fabric, datacentre)
             for site in sites
@@ -99,16 +107,17 @@ def egress_families(fabric: Fabric) -> tuple[Family, ...]:
     return tuple(family for family in fabric.families if family in found)
 
 
-def own_ranges(fabric: Fabric, ranges: Ranges) -> Iterator[Network]:
+def own_ranges(fabric: Fabric) -> Iterator[Network]:
     """Where every pod goes as itself: all of the fabric but the WAN, which is the way out."""
-    yield from (ranges.lans, ranges.pods, ranges.services)
-    yield from (ranges.vips, ranges.egress, ranges.peering)
-    if second := fabric.redundancy.second_peering_of(ranges.family):
-        yield second
-    for datacentre in fabric.datacentres:
-        lan = datacentre.own_lan(ranges.family)
-        if lan is not None and not is_within(lan, ranges.lans):
-            yield lan
+    for ranges in fabric.ranges:
+        yield from (ranges.lans, ranges.pods, ranges.services)
+        yield from (ranges.vips, ranges.egress, ranges.peering)
+        if second := fabric.redundancy.second_peering_of(ranges.family):
+            yield second
+        for datacentre in fabric.datacentres:
+            lan = datacentre.own_lan(ranges.family)
+            if lan is not None and not is_within(lan, ranges.lans):
+                yield lan
 
 
 def gateway(fabric: Fabric, datacentre: Datacentre) -> Gateway:
@@ -143,12 +152,8 @@ def _node(datacentre: Datacentre, settings: Settings) -> str:
         return settings.node
     if settings.node is not None:
         known = ", ".join(names)
-        raise _refused(field, settings.node, "is no node of the datacentre", f"use one of {known}")
+        raise refused(field, settings.node, "is no node of the datacentre", f"use one of {known}")
     if not datacentre.nodes.workers:
         reason = "is not given, and the datacentre has no worker to choose"
-        raise _refused(field, None, reason, f"name a control plane such as {names[0]}")
+        raise refused(field, None, reason, f"name a control plane such as {names[0]}")
     return names[0]
-
-
-def _refused(field: str, value: object, reason: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError([Problem(field, value, reason, remedy)])

@@ -88,7 +88,7 @@ def _addresses(fabric: Fabric, egress: EgressGateway) -> Iterator[Problem]:
 
 def _destinations(fabric: Fabric) -> Iterator[Problem]:
     """Of two ranges the longer counts (Cilium's map of policies), so this would be NAT inside."""
-    own = [network for ranges in fabric.ranges for network in own_ranges(fabric, ranges)]
+    own = list(own_ranges(fabric))
     for position, destination in enumerate(destinations(fabric)):
         inside = next((network for network in own if is_within(destination, network)), None)
         if inside is not None:
@@ -103,7 +103,7 @@ def _destinations(fabric: Fabric) -> Iterator[Problem]:
 def _crowded_nodes(settings: Settings) -> Iterator[Problem]:
     """On the twin, each node has a pod for this, beside the others."""
     with suppress(ConfigurationError):  # what cannot be planned is named by other rules
-        tightest = min(settings.fabric.ranges, key=lambda ranges: ranges.most_pods)
+        tightest = settings.fabric.tightest_ranges
         length, room = tightest.node_pods_prefix_length, tightest.most_pods
         count = make_plan(settings).pods_per_node
         if count == room + 1:

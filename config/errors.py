@@ -36,6 +36,11 @@ class ConfigurationError(ValueError):
         super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
 
 
+def refused(field: str, value: object, reason: str, remedy: str) -> ConfigurationError:
+    """What is raised for a single problem."""
+    return ConfigurationError([Problem(field, value, reason, remedy)])
+
+
 def raised(asks: Iterable[Callable[[], object]]) -> Iterator[Problem]:
     """The problems that keep these from being answered, one for each field."""
     found: dict[str, Problem] = {}

@@ -57,12 +57,17 @@ def family_of(item: OfFamily) -> Family:
     return Family.IPV4 if item.version == 4 else Family.IPV6
 
 
+def find(family: Family, items: Iterable[_Item]) -> _Item | None:
+    """The first item of the family, if there is one."""
+    return next((item for item in items if family_of(item) is family), None)
+
+
 def of(family: Family, items: Iterable[_Item]) -> _Item:
     """The item of the family. Raises `LookupError` where there is none."""
-    for item in items:
-        if item.version == family.version:
-            return item
-    raise LookupError(f"nothing of {family.label}")
+    item = find(family, items)
+    if item is None:
+        raise LookupError(f"nothing of {family.label}")
+    return item
 
 
 def is_within(inner: Network, outer: Network) -> bool:

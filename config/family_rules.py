@@ -133,8 +133,8 @@ def _names(fabric: Fabric) -> Iterator[Problem]:
         return
     names = {datacentre.name for datacentre in fabric.datacentres}
     for field, datacentre in positions(fabric):
-        other, ending, rest = datacentre.name.rpartition(f"-{Family.IPV6}")
-        if ending and not rest and other in names:
+        other = datacentre.name.removesuffix(f"-{Family.IPV6}")
+        if other != datacentre.name and other in names:
             yield Problem(
                 f"{field}.name",
                 datacentre.name,

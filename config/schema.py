@@ -235,6 +235,11 @@ class Fabric(Strict):
     observability: Observability = Observability()
 
     @property
+    def tightest_ranges(self) -> Ranges:
+        """Those of the family in which a node has room for the fewest pods."""
+        return min(self.ranges, key=lambda ranges: ranges.most_pods)
+
+    @property
     def ranges(self) -> tuple[Ranges, ...]:
         """The ranges of each family that the fabric has, the primary one's first."""
         return tuple(self.ranges_of(family) for family in self.families)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from config.addressing import Addressing
-from config.errors import ConfigurationError, Problem
+from config.errors import refused
 from config.families import Address, Family, Network
 from config.load_balancing import AddressType, DemoService, FamilyLoadBalancing
 from config.ranges import Ranges
@@ -63,7 +63,7 @@ class ServiceAddressing:
         settings = self.fabric.load_balancing
         named = [d for d in self.fabric.datacentres if d.name == service.datacentre]
         if not named and (service.datacentre or settings.has_pool_for_each):
-            raise _refused(
+            raise refused(
                 f"fabric.load_balancing.demo[{settings.demo.index(service)}].datacentre",
                 service.datacentre,
                 "is no datacentre of the fabric"
@@ -93,14 +93,10 @@ class ServiceAddressing:
 
 def _host(field: str, network: Network, service: DemoService, host: int) -> Address:
     if host >= network.num_addresses - 1:
-        raise _refused(
+        raise refused(
             field,
             network,
             f"has no host {host}, which the service {service.name} needs",
             "use a shorter prefix, or lower indexes of services",
         )
     return network.network_address + host
-
-
-def _refused(field: str, value: object, reason: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError([Problem(field, value, reason, remedy)])

@@ -157,7 +157,7 @@ def _crowded_nodes(settings: Settings) -> Iterator[Problem]:
         return
     with suppress(ConfigurationError):  # what cannot be planned is named by other rules
         busiest = make_plan(settings).load_balancing.most_pods_on_a_node
-        tightest = min(settings.fabric.ranges, key=lambda ranges: ranges.most_pods)
+        tightest = settings.fabric.tightest_ranges
         length, room = tightest.node_pods_prefix_length, tightest.most_pods
         if busiest > room:
             yield Problem(

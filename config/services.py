@@ -61,6 +61,13 @@ class Service:
     addresses: Mapping[AddressType, tuple[Address, ...]]
     backends: tuple[Backend, ...]
 
+    def is_local(self, kind: AddressType) -> bool:
+        """Whether an address of this kind is answered by the asked node's own pods alone.
+
+        For a ClusterIP it is `internalTrafficPolicy` that counts, and that is `Cluster` here.
+        """
+        return self.policy is TrafficPolicy.LOCAL and kind is not AddressType.CLUSTER_IP
+
     @property
     def vips(self) -> tuple[Address, ...]:
         """The addresses of the load balancer."""
@@ -113,18 +120,15 @@ def make_services(fabric: Fabric, sites: Sequence[Site]) -> Services:
 
 
 def announcements(services: Services, sites: Sequence[Site]) -> dict[Network, frozenset[str]]:
-    """Which nodes announce which prefix, as long as all pods are there.
-
-    For a ClusterIP it is `internalTrafficPolicy` that counts, and that is `Cluster` here.
-    """
+    """Which nodes announce which prefix, as long as all pods are there."""
     everyone = frozenset(node.name for site in sites for node in site.nodes)
     found: defaultdict[Network, frozenset[str]] = defaultdict(frozenset)
     for service in services.demo:
         with_pods = frozenset(backend.node for backend in service.backends)
         for kind in services.announce:
-            is_local = service.policy is TrafficPolicy.LOCAL and kind is not AddressType.CLUSTER_IP
+            announcing = with_pods if service.is_local(kind) else everyone
             for address in service.addresses[kind]:
-                found[_prefix(address, services)] |= with_pods if is_local else everyone
+                found[_prefix(address, services)] |= announcing
     return {prefix: nodes for prefix, nodes in found.items() if nodes}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from config.families import Address, Family, Network, family_of, is_within, of
+from config.families import Address, Family, Network, family_of, find, is_within, of
 from config.machines import SECOND_PEERING_NETWORK, Node, Router, Site
 from config.plan import Plan
 from config.ranges import Ranges
@@ -111,7 +111,7 @@ def family_part(plan: Plan, site: Site, router: Router, ranges: Ranges) -> Famil
         lan=of(family, site.lans),
         pods=own_pods,
         own_pods=_every(own_pods, ranges.node_pods_prefix_length),
-        second_peering=of(family, plan.second_peering) if plan.second_peering else None,
+        second_peering=find(family, plan.second_peering),
         unreachable=unreachable(plan, site, ranges),
         fabric_patterns=[
             *_lans(plan, ranges),

@@ -13,7 +13,7 @@ from config.load_balancing import AddressType
 from config.plan import Plan
 from config.services import Pool, Service
 from render.documents import Document
-from render.kubernetes import ZONE_LABEL
+from render.kubernetes import ZONE_LABEL, of_family
 from render.templating import fill
 
 _CILIUM = "cilium.io/v2"
@@ -191,12 +191,11 @@ def _config_map(plan: Plan, service: Service) -> Document:
 
 
 def _endpoint_slice(service: Service, family: Family) -> Document:
-    own = "" if family is Family.IPV4 else f"-{family}"
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
-            "name": f"{service.name}{own}",
+            "name": of_family(service.name, family),
             "namespace": _NAMESPACE,
             "labels": {"kubernetes.io/service-name": service.name},
         },

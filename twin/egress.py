@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import cast
 
-from config.families import Address, Family, Network, family_of
+from config.families import Address, Family, Network, family_of, find
 from twin import cilium, manifest
 from twin.manifest import Manifest, TranslationError, labels, mapping, selects, sequence
 
@@ -102,13 +102,13 @@ def _of_policy(policy: Manifest, pods: Sequence[Pod], nodes: Sequence[Manifest])
     family = family_of(address)
     wanted = mapping(mapping(spec, "egressGateway"), "nodeSelector")
     ways = (
-        _in_family(family, manifest.internal_addresses(node))
+        find(family, manifest.internal_addresses(node))
         for node in sorted(nodes, key=manifest.name)
         if selects(wanted, labels(node))
     )
     gateway = next((way for way in ways if way), None)
     for pod in _selected(sequence(spec, "selectors"), pods, nodes):
-        if source := _in_family(family, pod.addresses):
+        if source := find(family, pod.addresses):
             for key in ("destinationCIDRs", "excludedCIDRs"):
                 for network in _ranges(spec, key):
                     if family_of(network) is family:
@@ -128,10 +128,6 @@ def _egress_address(spec: Manifest) -> Address:
 
 def _ranges(spec: Manifest, key: str) -> Iterator[Network]:
     yield from map(ip_network, cast("Sequence[str]", spec.get(key) or ()))
-
-
-def _in_family(family: Family, addresses: Iterable[Address]) -> Address | None:
-    return next((address for address in addresses if family_of(address) is family), None)
 
 
 def _selected(

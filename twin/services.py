@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import cast
 
-from config.families import Address, Family, Network, family_of
+from config.families import Address, Family, Network, family_of, find
 from twin import lb_ipam
 from twin.manifest import Manifest, labels, mapping, name, selects, sequence
 
@@ -32,7 +32,7 @@ class Endpoint:
 
     def address(self, family: Family) -> Address | None:
         """Its address in one family, if it has one."""
-        return next((item for item in self.addresses if family_of(item) is family), None)
+        return find(family, self.addresses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ipaddress import ip_address
 from typing import cast
 
 from config.families import Address, family_of, of
-from config.load_balancing import AddressType, TrafficPolicy
+from config.load_balancing import AddressType
 from config.plan import Plan
 from config.services import Service
 from twin import namespaces
@@ -116,9 +116,8 @@ def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
 
 
 def _keeps_client(client: Client, service: Service, kind: AddressType) -> bool:
-    """`externalTrafficPolicy` is about what comes from outside, and not about ClusterIPs."""
-    is_local = service.policy is TrafficPolicy.LOCAL and kind is not AddressType.CLUSTER_IP
-    return is_local or client.kind is Kind.POD
+    """Pods are translated at their own node, which leaves their address as it is."""
+    return service.is_local(kind) or client.kind is Kind.POD
 
 
 def _complaint(question: Question, answer: Answer | str, nodes: frozenset[str]) -> str | None:

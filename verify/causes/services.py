@@ -107,13 +107,12 @@ def _is_selected(entry: Manifest, item: Manifest) -> bool:
 def _backends(service: Service, kind: AddressType, node: str, world: World) -> Iterator[Cause]:
     pods = {backend.pod: backend.node for backend in service.backends}
     alive = {pods[pod] for pod in world.ready if pod in pods}
-    is_local = service.policy == "Local" and kind is not AddressType.CLUSTER_IP
     if not alive:
         yield Cause(
             f"no ready backend: none of {service.name}'s pods answers ({', '.join(sorted(pods))})",
             "see what ended them: their logs, and whether they listen on the service's port",
         )
-    elif is_local and node not in alive:
+    elif service.is_local(kind) and node not in alive:
         yield Cause(
             f"policy Local: {node} has no pod of {service.name} that answers, and announces it for "
             "pods of its own alone",
