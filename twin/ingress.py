@@ -11,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from config.families import Family
 from twin.machine import MissingProgramError, as_nft_lists, list_table, run_nft
+from twin.nft import WORDS, removal
 from twin.place import Place
 from twin.talos import IngressRule
 
 #: Talos' own names for its table and the chain.
 TABLE, CHAIN = "inet talos", "ingress"
 
-_NONE = f"table {TABLE}\ndelete table {TABLE}\n"
-_IP = {Family.IPV4: "ip", Family.IPV6: "ip6"}
+_NONE = removal(TABLE)
 
 
 def ruleset(rules: Sequence[IngressRule]) -> str:
@@ -40,7 +39,7 @@ def ruleset(rules: Sequence[IngressRule]) -> str:
 
 
 def _rule(rule: IngressRule) -> Iterator[str]:
-    for family, word in _IP.items():
+    for family, word in WORDS.items():
         subnets = [str(net) for net in rule.subnets if net.version == family.version]
         others = f" {word} saddr != {{ {', '.join(subnets)} }}" if subnets else ""
         ports = ", ".join(rule.ports)

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from config.families import Address, Family, Network, family_of
+from twin.nft import WORDS, removal
 from twin.services import Endpoint, Frontend, Service
 
 TABLE = "inet services"
 
 #: The script that leaves no rule of services.
-NONE = f"table {TABLE}\ndelete table {TABLE}\n"
+NONE = removal(TABLE)
 
 #: As whom a pod sees itself where it is its own backend. In IPv4 it is Cilium's own choice of an
 #: address. In IPv6 that is fe80::1, and a kernel looks for one of the link on its link alone; this
@@ -30,9 +31,6 @@ LOOPBACK: Mapping[Family, Address] = {
     Family.IPV4: IPv4Address("169.254.42.1"),
     Family.IPV6: IPv6Address("100::42:1"),
 }
-
-#: What nftables calls the headers of each family.
-HEADER = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 #: A frontend, and those that answer at it: pods with their addresses of its family.
 _Alive = tuple[Frontend, list[tuple[Endpoint, Address]]]
@@ -80,7 +78,7 @@ def ruleset(
             "prerouting",
             [
                 "type nat hook prerouting priority dstnat",
-                *(f"{HEADER[of.family]} saddr {of.pod_cidr} goto inside" for of in own),
+                *(f"{WORDS[of.family]} saddr {of.pod_cidr} goto inside" for of in own),
                 "goto outside",
             ],
         ),
@@ -107,7 +105,7 @@ def _chain(name: str, rules: Sequence[str]) -> Iterator[str]:
 def _refuse(alive: Iterable[_Alive]) -> Iterator[str]:
     """What was translated goes to a pod; what still goes to a service's address was not."""
     addresses = {frontend.address for frontend, _ in alive}
-    for family, header in HEADER.items():
+    for family, header in WORDS.items():
         if of_family := sorted((a for a in addresses if family_of(a) is family), key=int):
             yield f"{header} daddr {{ {', '.join(map(str, of_family))} }} reject"
 
@@ -126,7 +124,7 @@ def _pods_on(node: str, family: Family, alive: Iterable[_Alive]) -> list[Address
 
 def _sources(own: Own, pods: Iterable[Address]) -> Iterator[str]:
     """Whom the pods behind a service see."""
-    header = HEADER[own.family]
+    header = WORDS[own.family]
     for pod in pods:
         loopback = LOOPBACK[own.family]
         yield f"{header} saddr {pod} {header} daddr {pod} snat {header} to {loopback}"
@@ -137,7 +135,7 @@ def _sources(own: Own, pods: Iterable[Address]) -> Iterator[str]:
 def _send_on(frontend: Frontend, pods: Sequence[tuple[Endpoint, Address]]) -> str:
     ports = {endpoint.port for endpoint, _ in pods}
     (port,) = ports  # all endpoints of a slice have the same
-    header = HEADER[family_of(frontend.address)]
+    header = WORDS[family_of(frontend.address)]
     match = f"{header} daddr {frontend.address} tcp dport {frontend.port}"
     choices = ", ".join(f"{number} : {address}" for number, (_, address) in enumerate(pods))
     to = f"numgen random mod {len(pods)} map {{ {choices} }} : {port}"

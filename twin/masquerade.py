@@ -8,24 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from config.families import Family, Network, family_of
+from config.families import Network, family_of
 from twin.machine import run_nft
 from twin.manifest import Manifest, TranslationError, mapping
+from twin.nft import WORDS, removal
 from twin.place import Place
-
-#: nftables' word for each family's tables and addresses, and Cilium's name for the family.
-_WORDS = {Family.IPV4: ("ip", "IPv4", "ipv4"), Family.IPV6: ("ip6", "IPv6", "ipv6")}
 
 
 def apply(node: Place, values: Manifest, pod_cidrs: Sequence[Network], *, is_new: bool) -> None:
     """Make the node's rules what Cilium's values say. A new node has none that could go."""
     by_family = {family_of(cidr): cidr for cidr in pod_cidrs}
     script = ""
-    for family, (word, label, prefix) in _WORDS.items():
-        none = f"table {word} cilium\ndelete table {word} cilium\n"
+    for family, word in WORDS.items():
+        none = removal(f"{word} cilium")
         cidr = by_family.get(family)
-        if cidr and values.get(f"enable{label}Masquerade", True):
-            native = values.get(f"{prefix}NativeRoutingCIDR")
+        if cidr and values.get(f"enable{family.label}Masquerade", True):
+            native = values.get(f"{family}NativeRoutingCIDR")
             kept = "".join(
                 f"{word} daddr {network} accept\n" for network in _kept(values, native, cidr)
             )

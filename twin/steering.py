@@ -11,10 +11,8 @@ from twin import conntrack, iproute
 from twin.egress import Entry
 from twin.machine import run_nft
 from twin.manifest import TranslationError
+from twin.nft import WORDS, removal
 from twin.place import Place
-
-#: nftables' word for a family's tables and addresses.
-WORDS = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 #: The first mark, which is also the number of the routing table that it leads to.
 _FIRST_MARK = 100
@@ -49,7 +47,7 @@ class Steering:
     @property
     def no_rules(self) -> str:
         """The nftables script that leaves no rules, whether there were any or not."""
-        return f"table {self.table}\ndelete table {self.table}\n"
+        return removal(self.table)
 
     @property
     def gateways(self) -> tuple[Address, ...]:

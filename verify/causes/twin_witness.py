@@ -30,6 +30,7 @@ from twin import (
     steering,
 )
 from twin.machine import MissingProgramError, run_nft
+from twin.nft import WORDS
 from twin.place import Place
 from twin.router import control_socket
 from verify import announcements
@@ -122,7 +123,7 @@ class TwinWitness:
             return None
         prefix = single(ip_address(address))
         chains = ["inside", *(["outside"] if str(prefix) in _announced(place) else [])]
-        match = f"{load_balancer.HEADER[family_of(prefix)]} daddr {address} "
+        match = f"{WORDS[family_of(prefix)]} daddr {address} "
         return not all(
             match in _listed(place, "chain", f"{load_balancer.TABLE} {chain}") for chain in chains
         )
@@ -133,7 +134,7 @@ class TwinWitness:
         if not place.stands:
             return None
         family = family_of(ip_address(pod))
-        rule = f"{steering.WORDS[family]} saddr {pod} "
+        rule = f"{WORDS[family]} saddr {pod} "
         return rule not in _listed(place, "table", steering.table(family))
 
     def _way(self, session: Session, near: tuple[str, Address], far: tuple[str, Address]) -> Way:
